@@ -1,0 +1,68 @@
+/** Parses the command line's values. Each parser throws an InvalidArgumentError that says what is allowed. */
+import { InvalidArgumentError } from "commander";
+import { messageOf } from "../domain/errors.ts";
+import { asxSymbol } from "../domain/symbol.ts";
+import { isTradingDate } from "../domain/trading-date.ts";
+import { openStore } from "../stores/open-store.ts";
+
+/** A date that exists. */
+export function dateArgument(text: string): string {
+  if (!isTradingDate(text)) throw new InvalidArgumentError("Allowed is a date that exists, as YYYY-MM-DD.");
+  return text;
+}
+
+/** ASX codes separated by commas, in either case. */
+export function symbolsArgument(text: string): string[] {
+  const symbols = text.split(",").map((part) => symbolArgument(part.trim()));
+  return [...new Set(symbols)];
+}
+
+/** One ASX code, in either case. */
+export function symbolArgument(text: string): string {
+  const symbol = asxSymbol.safeParse(text.toUpperCase());
+  if (!symbol.success) throw new InvalidArgumentError("Allowed are ASX codes: 3 to 6 of A-Z and 0-9, such as BHP.");
+  return symbol.data;
+}
+
+/** Dates separated by commas. */
+export function datesArgument(text: string): string[] {
+  return text.split(",").map((part) => dateArgument(part.trim()));
+}
+
+/** A whole number within bounds, both inclusive. */
+export function wholeNumberArgument(smallest: number, largest: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d{1,10}$/.test(text) || value < smallest || value > largest) {
+      throw new InvalidArgumentError(`Allowed is a whole number from ${smallest} to ${largest}.`);
+    }
+    return value;
+  };
+}
+
+/** Requests a second, or `unlimited`. */
+export function rateArgument(text: string): string {
+  const rate = Number(text);
+  if (text === "unlimited" || (/^\d+(\.\d+)?$/.test(text) && rate >= 0.01 && rate <= 1000)) return text;
+  throw new InvalidArgumentError("Allowed are requests a second from 0.01 to 1000, or unlimited.");
+}
+
+/** The address of a store. */
+export function storeArgument(text: string): string {
+  try {
+    openStore(text);
+  } catch (error) {
+    throw new InvalidArgumentError(messageOf(error));
+  }
+  return text;
+}
+
+/** Where a run gets its data: the real addresses, a sandbox in the process, or a base address that serves both. */
+export function sourceArgument(text: string): string {
+  const url = URL.parse(text);
+  const isBase =
+    url !== null && (url.protocol === "http:" || url.protocol === "https:") && url.search === "" && url.hash === "";
+  if (text === "live" || text === "sandbox" || (isBase && url.username === "" && url.password === ""))
+    return text.replace(/\/+$/, "");
+  throw new InvalidArgumentError("Allowed are live, sandbox, or the http:// address of a sandbox.");
+}

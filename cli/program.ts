@@ -1,0 +1,52 @@
+import { Command, CommanderError } from "commander";
+import { InvalidInputError, messageOf } from "../domain/errors.ts";
+import { EXIT_CODES } from "./exit-codes.ts";
+import { runCommand } from "./run.ts";
+import { sandboxCommand } from "./sandbox.ts";
+import { showCommand } from "./show.ts";
+import { statusCommand } from "./status.ts";
+import { type Terminal, writeLine } from "./terminal.ts";
+
+const HELP = `
+Examples:
+  asx run --source sandbox --store file:./sandbox-data   a whole day, offline
+  asx run                                                the last finished trading day
+  asx status                                             how the newest date stands
+  asx show --date 2024-05-31 --symbol BHP
+
+Exit codes: 0 done, 1 failed, 2 a run is partial, 64 bad usage. Each command's --help says more.`;
+
+/** The `asx` command with all its verbs; it does nothing until it is given arguments. */
+export function makeProgram(terminal: Terminal): Command {
+  const program = new Command("asx")
+    .description("Daily bars of every ASX-listed stock, as Parquet files you own.")
+    .addHelpText("after", HELP);
+  const commands = [runCommand(terminal), statusCommand(terminal), showCommand(terminal), sandboxCommand(terminal)];
+  for (const command of [program, ...commands]) {
+    command
+      .exitOverride()
+      .showHelpAfterError("(--help shows what is allowed)")
+      .configureOutput({
+        writeOut: (text) => terminal.stdout.write(text),
+        writeErr: (text) => terminal.stderr.write(text),
+        getOutHelpWidth: () => 100,
+        getErrHelpWidth: () => 100,
+      });
+  }
+  for (const command of commands) program.addCommand(command);
+  return program;
+}
+
+/** Runs the command line and sets the exit code; every error ends in a message, never in a stack trace. */
+export async function runProgram(terminal: Terminal, args: readonly string[]): Promise<void> {
+  try {
+    await makeProgram(terminal).parseAsync([...args], { from: "user" });
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      terminal.exit(error.exitCode === 0 ? EXIT_CODES.done : EXIT_CODES.usage);
+      return;
+    }
+    writeLine(terminal.stderr, `asx: ${messageOf(error)}`);
+    terminal.exit(error instanceof InvalidInputError ? EXIT_CODES.usage : EXIT_CODES.failed);
+  }
+}

@@ -1,0 +1,60 @@
+import { SYMBOL_OUTCOMES, type SymbolOutcome } from "../domain/batch.ts";
+import { rawDataPrefix, runKey } from "../domain/object-keys.ts";
+import type { ObjectStore } from "../domain/object-store.ts";
+import type { RunSummary } from "../domain/run-summary.ts";
+import { duration, size, whole } from "./numbers.ts";
+import { renderTable } from "./table.ts";
+
+const MEANINGS: Record<SymbolOutcome, string> = {
+  fetched: "a valid bar is stored",
+  noTrade: "known to the provider, no bar for the date",
+  notFound: "unknown to the provider",
+  invalid: "the provider's bar breaks a rule and is kept out",
+  failed: "transient trouble; run the date again",
+  deferred: "not tried; run the date again",
+};
+
+/** How a report is shown. */
+export interface ReportOptions {
+  readonly store: ObjectStore;
+  /** Milliseconds the run took. */
+  readonly tookMs: number;
+  /** A table of the outcomes, for a terminal. */
+  readonly asTable: boolean;
+}
+
+/** What a run came to, where its files are and how to look at them. */
+export function describeRun(summary: RunSummary, { store, tookMs, asTable }: ReportOptions): string {
+  const { date, status, batches, rows } = summary;
+  if (status === "market-closed") return `ASX ${date}: the market was closed; nothing was fetched.`;
+  const bytes = batches.reduce((total, batch) => total + batch.bytes, 0);
+  const files = batches.filter(({ key }) => key !== null).length;
+  const storeOption = store.url === "file:./data" ? "" : ` --store ${store.url}`;
+  return [
+    `ASX ${date}: ${status} in ${duration(tookMs)}. ${whole(rows)} bars of ${whole(summary.symbols.total)} symbols.`,
+    ...(asTable ? ["", outcomeTable(summary), ""] : []),
+    `Bars:    ${store.locate(rawDataPrefix(date))}*.parquet (${whole(files)} files, ${size(bytes)})`,
+    `Summary: ${store.locate(runKey(date))}`,
+    `Look:    npx asx show --date ${date} --symbol ${exampleSymbol(summary)}${storeOption}`,
+    `         npx asx status --date ${date}${storeOption}`,
+  ].join("\n");
+}
+
+/** The outcomes of a summary, one a line, with what they mean. */
+export function outcomeTable({ counts }: RunSummary): string {
+  const rows = Object.values(SYMBOL_OUTCOMES).map((outcome) => [outcome, whole(counts[outcome]), MEANINGS[outcome]]);
+  return renderTable(
+    [
+      { heading: "outcome", align: "left" },
+      { heading: "symbols", align: "right" },
+      { heading: "meaning", align: "left" },
+    ],
+    rows,
+  );
+}
+
+/** A symbol that has a bar: BHP where it does. */
+function exampleSymbol({ outcomes }: RunSummary): string {
+  const fetched = outcomes.filter(({ outcome }) => outcome === "fetched").map(({ symbol }) => symbol);
+  return fetched.includes("BHP") ? "BHP" : (fetched[0] ?? "BHP");
+}

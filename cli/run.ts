@@ -1,0 +1,171 @@
+import { Command, Option } from "commander";
+import { InvalidInputError } from "../domain/errors.ts";
+import { parseRunSummary } from "../domain/parse-run-summary.ts";
+import type { RunSummary } from "../domain/run-summary.ts";
+import { createTradingCalendar } from "../domain/trading-calendar.ts";
+import { describeSettling, settledInstant } from "../domain/trading-date.ts";
+import { silentMetrics } from "../lambdas/runtime/metrics.ts";
+import type { Runtime } from "../lambdas/runtime/runtime.ts";
+import { openStore } from "../stores/open-store.ts";
+import {
+  dateArgument,
+  datesArgument,
+  rateArgument,
+  sourceArgument,
+  storeArgument,
+  symbolsArgument,
+  wholeNumberArgument,
+} from "./arguments.ts";
+import { runDailyWorkflow } from "./daily-workflow.ts";
+import { EXIT_CODES, exitCodeOf } from "./exit-codes.ts";
+import { noProgress, showProgress } from "./run-progress.ts";
+import { describeRun } from "./run-report.ts";
+import { createStderrLogger, holdBack } from "./stderr-logger.ts";
+import { type Terminal, writeLine } from "./terminal.ts";
+import { openUpstream } from "./upstream.ts";
+
+interface RunOptions {
+  readonly date?: string;
+  readonly store: string;
+  readonly source: string;
+  readonly symbols?: string[];
+  readonly batchSize: number;
+  readonly maxConcurrency: number;
+  readonly rate?: string;
+  readonly extraSymbols?: string[];
+  readonly closures?: string[];
+  readonly acceptDirectory?: boolean;
+  readonly json?: boolean;
+}
+
+const HELP = `
+Examples:
+  asx run --source sandbox                     try everything offline, on a made-up market
+  asx run                                      the last finished trading day, from the real addresses
+  asx run --date 2024-05-31 --store s3://my-bucket
+  asx run --symbols BHP,CBA --date 2024-05-31  just these two
+  asx run --json | jq .counts
+
+Running a date again is safe: it fetches only what has no final outcome yet.
+
+Exit codes: 0 complete or market closed, 2 partial, 1 failed, 64 bad usage.`;
+
+/** `asx run`: the daily workflow on this machine. */
+export function runCommand(terminal: Terminal): Command {
+  return new Command("run")
+    .summary("fetch one trading day")
+    .description(
+      "Runs the daily workflow on this machine: the ASX directory, every symbol's bar in batches, the run summary.",
+    )
+    .option(
+      "--date <date>",
+      "trading date in Sydney, YYYY-MM-DD (default: the last finished trading day)",
+      dateArgument,
+    )
+    .option("--store <url>", "file:FOLDER or s3://BUCKET[/FOLDER]", storeArgument, "file:./data")
+    .option("--source <source>", "live, sandbox, or the http:// address of a sandbox", sourceArgument, "live")
+    .option("--symbols <codes>", "only these ASX codes, separated by commas", symbolsArgument)
+    .option("--batch-size <n>", "symbols a batch", wholeNumberArgument(1, 1000), 100)
+    .option("--max-concurrency <n>", "batches at the same time", wholeNumberArgument(1, 40), 10)
+    .option(
+      "--rate <n>",
+      "requests a second over all batches, or unlimited (default: 5; sandbox: unlimited)",
+      rateArgument,
+    )
+    .addOption(
+      new Option("--extra-symbols <codes>", "codes to fetch besides the directory's, such as ETFs")
+        .env("EXTRA_SYMBOLS")
+        .argParser(symbolsArgument),
+    )
+    .addOption(
+      new Option("--closures <dates>", "closed dates besides those the exchange's rules know")
+        .env("MARKET_CLOSURES")
+        .argParser(datesArgument),
+    )
+    .option("--accept-directory", "take a directory even though it is over 5 % smaller than the stored list")
+    .option("--json", "print the run summary as JSON and nothing else on standard output")
+    .addHelpText("after", HELP)
+    .action((options: RunOptions) => run(options, terminal));
+}
+
+async function run(options: RunOptions, terminal: Terminal): Promise<void> {
+  const { stdout, stderr, clock } = terminal;
+  const store = openStore(options.store);
+  const calendar = createTradingCalendar(options.closures);
+  const date = options.date ?? calendar.lastFinishedTradingDay(clock.now());
+  if (calendar.isTradingDay(date) && clock.now() < settledInstant(date)) {
+    throw new InvalidInputError(describeSettling(date));
+  }
+  const upstream = await openUpstream(options.source);
+  const showsProgress = terminal.interactive && options.json !== true;
+  const stderrLogger = createStderrLogger(stderr, clock);
+  const held = showsProgress ? holdBack(stderrLogger) : undefined;
+  const progress = showsProgress ? showProgress(terminal) : noProgress;
+  const runtime: Runtime = {
+    store,
+    fetch: globalThis.fetch,
+    clock,
+    random: Math.random,
+    logger: held ?? stderrLogger,
+    metrics: silentMetrics,
+    onOutcome: (outcome) => progress.onOutcome(outcome),
+  };
+  const notifications: string[] = [];
+  const startedAt = clock.now();
+  try {
+    const { digest, error } = await runDailyWorkflow(eventOf(options, date), {
+      environment: {
+        ...terminal.environment,
+        ...environmentOf(options, upstream.defaultRate),
+        ...upstream.environment,
+      },
+      runtime,
+      maxConcurrency: options.maxConcurrency,
+      onNotification: (subject, message) => notifications.push(`NOTIFICATION ${subject}: ${message}`),
+      onEvent: (event) => progress.onEvent(event),
+    });
+    progress.stop();
+    held?.release();
+    for (const notification of notifications) writeLine(stderr, notification);
+    if (digest === undefined) {
+      writeLine(stderr, `asx: the run of ${date} broke off: ${error?.name}: ${error?.cause}`);
+      terminal.exit(EXIT_CODES.failed);
+      return;
+    }
+    const summary = await readSummary(store.get(digest.s3Key), digest.s3Key);
+    if (options.json === true) writeLine(stdout, JSON.stringify(summary));
+    else
+      writeLine(
+        stdout,
+        describeRun(summary, { store, tookMs: clock.now() - startedAt, asTable: terminal.interactive }),
+      );
+    terminal.exit(exitCodeOf(digest.status));
+  } finally {
+    progress.stop();
+    await upstream.close();
+  }
+}
+
+function eventOf({ symbols, acceptDirectory }: RunOptions, date: string) {
+  return {
+    date,
+    ...(symbols !== undefined && { symbols }),
+    ...(acceptDirectory !== undefined && { acceptDirectory }),
+  };
+}
+
+function environmentOf(options: RunOptions, defaultRate: string): Record<string, string> {
+  return {
+    BATCH_SIZE: String(options.batchSize),
+    MAX_CONCURRENCY: String(options.maxConcurrency),
+    REQUESTS_PER_SECOND: options.rate ?? defaultRate,
+    EXTRA_SYMBOLS: (options.extraSymbols ?? []).join(","),
+    MARKET_CLOSURES: (options.closures ?? []).join(","),
+  };
+}
+
+async function readSummary(stored: Promise<Uint8Array | undefined>, key: string): Promise<RunSummary> {
+  const bytes = await stored;
+  if (bytes === undefined) throw new InvalidInputError(`${key} vanished after it was written; run the date again`);
+  return parseRunSummary(key, bytes);
+}

@@ -1,0 +1,148 @@
+import { Command } from "commander";
+import { isFinal, type SymbolReport } from "../domain/batch.ts";
+import { parseRawDataKey, parseRunKey, rawDataPrefix, runKey, runsPrefix } from "../domain/object-keys.ts";
+import type { ObjectStore, StoredObject } from "../domain/object-store.ts";
+import { parseRunSummary } from "../domain/parse-run-summary.ts";
+import type { BatchEntry, RunSummary } from "../domain/run-summary.ts";
+import { createTradingCalendar } from "../domain/trading-calendar.ts";
+import { openStore } from "../stores/open-store.ts";
+import { sha256 } from "../stores/sha256.ts";
+import { dateArgument, storeArgument } from "./arguments.ts";
+import { EXIT_CODES, exitCodeOf } from "./exit-codes.ts";
+import { size, whole } from "./numbers.ts";
+import { outcomeTable } from "./run-report.ts";
+import { type Terminal, writeLine } from "./terminal.ts";
+
+interface StatusOptions {
+  readonly date?: string;
+  readonly store: string;
+  readonly json?: boolean;
+}
+
+/** A file of the date: as its run summary says (ok), gone (missing), with other bytes (changed) or without a summary to name it (unlisted). */
+interface FileState {
+  readonly key: string;
+  readonly state: "ok" | "missing" | "changed" | "unlisted";
+  readonly rows: number | null;
+  readonly bytes: number;
+}
+
+/** How many symbols the text names of a kind. */
+const SYMBOLS_NAMED = 10;
+
+const HELP = `
+Examples:
+  asx status                                   the newest date of the store
+  asx status --date 2024-05-31 --store s3://my-bucket
+  asx status --json | jq '.outcomes[] | select(.outcome == "failed")'
+
+Exit codes: 0 complete or market closed, 2 partial, 1 failed, damaged or nothing stored, 64 bad usage.`;
+
+/** `asx status`: what the store holds for a date. */
+export function statusCommand(terminal: Terminal): Command {
+  return new Command("status")
+    .summary("show how a date stands")
+    .description(
+      "Shows what the store holds for a date: status, outcomes, files, rows, and what is missing. Checks every file's SHA-256.",
+    )
+    .option("--date <date>", "trading date in Sydney, YYYY-MM-DD (default: the newest that has a run)", dateArgument)
+    .option("--store <url>", "file:FOLDER or s3://BUCKET[/FOLDER]", storeArgument, "file:./data")
+    .option("--json", "print the status as JSON")
+    .addHelpText("after", HELP)
+    .action((options: StatusOptions) => status(options, terminal));
+}
+
+async function status(options: StatusOptions, terminal: Terminal): Promise<void> {
+  const store = openStore(options.store);
+  const date =
+    options.date ?? (await newestDate(store)) ?? createTradingCalendar().lastFinishedTradingDay(terminal.clock.now());
+  const bytes = await store.get(runKey(date));
+  if (bytes === undefined) {
+    const files = await unlistedFiles(store, date);
+    if (options.json === true) writeLine(terminal.stdout, JSON.stringify({ date, status: null, files }));
+    else writeLine(terminal.stdout, describeWithoutRun(date, files, store));
+    terminal.exit(EXIT_CODES.failed);
+    return;
+  }
+  const summary = parseRunSummary(runKey(date), bytes);
+  const files = await Promise.all(
+    summary.batches.flatMap((batch) => (batch.key === null ? [] : checkFile(store, batch.key, batch))),
+  );
+  const unfinished = summary.outcomes.filter(({ outcome }) => !isFinal(outcome));
+  if (options.json === true) writeLine(terminal.stdout, JSON.stringify({ ...summary, files, unfinished }));
+  else writeLine(terminal.stdout, describeRunState(summary, files, unfinished, store));
+  const isDamaged = files.some(({ state }) => state !== "ok");
+  terminal.exit(isDamaged ? EXIT_CODES.failed : exitCodeOf(summary.status));
+}
+
+async function newestDate(store: ObjectStore): Promise<string | undefined> {
+  const dates = (await store.list(runsPrefix)).map(({ key }) => parseRunKey(key));
+  return dates.filter((date) => date !== undefined).at(-1);
+}
+
+async function unlistedFiles(store: ObjectStore, date: string): Promise<FileState[]> {
+  const listed = await store.list(rawDataPrefix(date));
+  const ours = listed.filter(({ key }: StoredObject) => parseRawDataKey(key)?.date === date);
+  return ours.map(({ key, bytes }) => ({ key, state: "unlisted", rows: null, bytes }));
+}
+
+async function checkFile(store: ObjectStore, key: string, batch: BatchEntry): Promise<FileState> {
+  const bytes = await store.get(key);
+  if (bytes === undefined) return { key, state: "missing", rows: batch.rows, bytes: 0 };
+  return { key, state: sha256(bytes) === batch.sha256 ? "ok" : "changed", rows: batch.rows, bytes: bytes.length };
+}
+
+function describeWithoutRun(date: string, files: readonly FileState[], store: ObjectStore): string {
+  if (files.length === 0) return `ASX ${date}: ${store.url} holds nothing. Fetch it: npx asx run --date ${date}`;
+  return `ASX ${date}: no run summary, but ${whole(files.length)} files: a run has not ended. Run the date again.`;
+}
+
+function describeRunState(
+  summary: RunSummary,
+  files: readonly FileState[],
+  unfinished: readonly SymbolReport[],
+  store: ObjectStore,
+): string {
+  const { date, status: state, rows, symbols, finishedAt, batches } = summary;
+  if (state === "market-closed") return `ASX ${date}: the market was closed.`;
+  const bytes = files.reduce((total, file) => total + file.bytes, 0);
+  const list = symbols.s3Key === null ? "named by hand" : `${symbols.s3Key} (${symbols.source})`;
+  return [
+    `ASX ${date}: ${state}, as of ${finishedAt}`,
+    "",
+    outcomeTable(summary),
+    "",
+    `Bars:    ${whole(rows)} of ${whole(symbols.total)} symbols, in ${whole(files.length)} files (${size(bytes)})`,
+    `Symbols: ${list}`,
+    ...symbols.warnings.map((warning) => `Warning: ${warning}`),
+    ...named(
+      "Missing files",
+      files.filter(({ state }) => state === "missing").map(({ key }) => store.locate(key)),
+    ),
+    ...named(
+      "Changed files",
+      files.filter(({ state }) => state === "changed").map(({ key }) => store.locate(key)),
+    ),
+    ...named(
+      "Lost batches",
+      batches.flatMap(({ batchNumber, error }) => (error === undefined ? [] : `${batchNumber} (${error})`)),
+    ),
+    ...named("To fetch again", unfinished.map(withReason)),
+    ...named("Invalid", summary.outcomes.filter(({ outcome }) => outcome === "invalid").map(withReason)),
+  ].join("\n");
+}
+
+function withReason({ symbol, reason }: SymbolReport): string {
+  return reason === undefined ? symbol : `${symbol} (${reason})`;
+}
+
+function named(heading: string, items: readonly string[]): string[] {
+  if (items.length === 0) return [];
+  const shown = items.slice(0, SYMBOLS_NAMED).map((item) => `  ${item}`);
+  const more = items.length - shown.length;
+  return [
+    `${heading}: ${whole(items.length)}`,
+    ...shown,
+    ...(more > 0 ? [`  and ${whole(more)} more; --json names all`] : []),
+  ];
+}

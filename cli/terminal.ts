@@ -1,0 +1,23 @@
+import type { Clock } from "../lambdas/runtime/clock.ts";
+import type { Environment } from "../lambdas/runtime/runtime.ts";
+
+/** What a command uses of the process, handed in. */
+export interface Terminal {
+  /** Results. */
+  readonly stdout: NodeJS.WritableStream;
+  /** Logs, progress and errors. */
+  readonly stderr: NodeJS.WritableStream;
+  /** Whether a person watches: progress and tables are for terminals. */
+  readonly interactive: boolean;
+  readonly environment: Environment;
+  readonly clock: Clock;
+  /** Resolves when the user asks to stop (Ctrl-C). */
+  readonly interrupted: () => Promise<void>;
+  /** Sets what the process ends with. */
+  readonly exit: (code: number) => void;
+}
+
+/** Writes one line. */
+export function writeLine(stream: NodeJS.WritableStream, line: string): void {
+  stream.write(`${line}\n`);
+}

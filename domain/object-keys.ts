@@ -1,0 +1,95 @@
+/**
+ * Every object key of the system, built and parsed here only, as inverse pairs: `parse(build(x))`
+ * is `x`, and `parse` is undefined for every text that `build` cannot give.
+ */
+import { InvalidInputError } from "./errors.ts";
+import { isTradingDate } from "./trading-date.ts";
+
+const SYMBOLS_PREFIX = "symbols/";
+const RAW_DATA_PREFIX = "raw-data/";
+const RUNS_PREFIX = "runs/";
+
+const SYMBOLS_KEY = /^symbols\/(\d{4}-\d{2}-\d{2})-symbols\.csv$/;
+const RAW_DATA_KEY = /^raw-data\/(\d{4}-\d{2}-\d{2})(?:-batch-(0|[1-9]\d{0,5}))?\.parquet$/;
+const RUN_KEY = /^runs\/(\d{4}-\d{2}-\d{2})\.json$/;
+
+/** What a key under `raw-data/` names: a batch of a trading date, or (batch number null) all of its symbols. */
+export interface RawDataName {
+  readonly date: string;
+  readonly batchNumber: number | null;
+}
+
+/** Prefix under which the symbol lists lie. */
+export const symbolsPrefix = SYMBOLS_PREFIX;
+/** Prefix under which the run summaries lie. */
+export const runsPrefix = RUNS_PREFIX;
+
+/** Key of the symbols listed on a date. */
+export function symbolsKey(date: string): string {
+  return `${SYMBOLS_PREFIX}${checkedDate(date)}-symbols.csv`;
+}
+
+/** The date of a symbols key. */
+export function parseSymbolsKey(key: string): string | undefined {
+  return checkedMatch(SYMBOLS_KEY.exec(key));
+}
+
+/** Prefix that all Parquet files of a date share. Other keys may share it too: parse what a listing gives. */
+export function rawDataPrefix(date: string): string {
+  return `${RAW_DATA_PREFIX}${checkedDate(date)}`;
+}
+
+/** Key of a batch's bars, or of the older form with all symbols in one file where the batch number is null. */
+export function rawDataKey({ date, batchNumber }: RawDataName): string {
+  if (batchNumber === null) return `${rawDataPrefix(date)}.parquet`;
+  if (!Number.isInteger(batchNumber) || batchNumber < 0 || batchNumber > 999_999) {
+    throw new InvalidInputError(`batch number ${batchNumber} is not a whole number from 0 to 999999`);
+  }
+  return `${rawDataPrefix(date)}-batch-${batchNumber}.parquet`;
+}
+
+/** What a raw-data key names. */
+export function parseRawDataKey(key: string): RawDataName | undefined {
+  const match = RAW_DATA_KEY.exec(key);
+  const date = checkedMatch(match);
+  if (date === undefined) return undefined;
+  const batch = match?.[2];
+  return { date, batchNumber: batch === undefined ? null : Number(batch) };
+}
+
+/** Key of a date's run summary. */
+export function runKey(date: string): string {
+  return `${RUNS_PREFIX}${checkedDate(date)}.json`;
+}
+
+/** The date of a run summary's key. */
+export function parseRunKey(key: string): string | undefined {
+  return checkedMatch(RUN_KEY.exec(key));
+}
+
+/**
+ * Refuses a key that could leave its store: parent or empty folders, a leading slash, characters a
+ * file system or a URL reads differently.
+ * @throws InvalidInputError
+ */
+export function assertSafeKey(key: string): void {
+  const parts = key.split("/");
+  const safe = parts.every((part) => /^[A-Za-z0-9_=-][A-Za-z0-9._=-]*$/.test(part) && part.length <= 200);
+  if (!safe || key.length > 900) {
+    throw new InvalidInputError(
+      `key ${JSON.stringify(key.slice(0, 80))} is not a safe object key: use letters, digits, . _ = - and single slashes`,
+    );
+  }
+}
+
+function checkedDate(date: string): string {
+  if (!isTradingDate(date)) {
+    throw new InvalidInputError(`date ${JSON.stringify(date.slice(0, 40))} does not exist or is not YYYY-MM-DD`);
+  }
+  return date;
+}
+
+function checkedMatch(match: RegExpExecArray | null): string | undefined {
+  const date = match?.[1];
+  return date !== undefined && isTradingDate(date) ? date : undefined;
+}

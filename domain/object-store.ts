@@ -1,0 +1,25 @@
+/** An object as a listing shows it. */
+export interface StoredObject {
+  readonly key: string;
+  /** Size in bytes. */
+  readonly bytes: number;
+}
+
+/**
+ * Where data is kept: a bucket or a folder. Every method throws a StoreUnavailableError where trying
+ * again can help and a StoreRefusedError where it cannot; an absent key is neither, it is undefined.
+ */
+export interface ObjectStore {
+  /** The store's address, as a user would type it. */
+  readonly url: string;
+  /** An address of one object that a person can open or paste. */
+  locate(key: string): string;
+  /** The bytes of an object, or undefined where there is none. */
+  get(key: string): Promise<Uint8Array | undefined>;
+  /** Stores the bytes under the key, whole or not at all, replacing what was there. */
+  put(key: string, bytes: Uint8Array): Promise<void>;
+  /** Size of an object, or undefined where there is none. */
+  head(key: string): Promise<StoredObject | undefined>;
+  /** Every object whose key begins with the prefix, in order of key, however many there are. */
+  list(prefix: string): Promise<StoredObject[]>;
+}

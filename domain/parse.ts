@@ -1,0 +1,36 @@
+import type { z } from "zod";
+import { InvalidInputError } from "./errors.ts";
+
+const LONGEST_SHOWN = 80;
+
+/**
+ * Parses untrusted data once, at the boundary.
+ * @param what names the source for the message, such as `event` or `environment`.
+ * @throws InvalidInputError that names every bad field, its value and what is allowed. Values of
+ *   fields whose name has TOKEN in it are not shown.
+ */
+export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unknown, what: string): z.output<Schema> {
+  const parsed = schema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.slice(0, 5).map((issue) => {
+    const path = issue.path.map(String).join(".");
+    return `${path === "" ? what : path} is ${show(valueAt(input, issue.path), path)}: ${issue.message}`;
+  });
+  throw new InvalidInputError(`invalid ${what}: ${issues.join("; ")}`, { cause: parsed.error });
+}
+
+function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+  let value = input;
+  for (const key of path) {
+    if (typeof value !== "object" || value === null) return undefined;
+    value = Object.getOwnPropertyDescriptor(value, key)?.value;
+  }
+  return value;
+}
+
+function show(value: unknown, path: string): string {
+  if (value === undefined) return "missing";
+  if (/token/i.test(path)) return "(hidden)";
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}...` : text;
+}

@@ -1,0 +1,84 @@
+import { Temporal } from "temporal-polyfill";
+import { z } from "zod";
+
+/** The zone all trading dates are in. */
+export const EXCHANGE_TIME_ZONE = "Australia/Sydney";
+
+/** Time of day in Sydney by which a session's prices have settled: late trades, the feed's lag and corrections are in. */
+const SETTLED_AT = Temporal.PlainTime.from("19:00");
+
+/** Whether the text is `YYYY-MM-DD` and names a day that exists. */
+export function isTradingDate(text: string): boolean {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return false;
+  try {
+    return Temporal.PlainDate.from(text, { overflow: "reject" }).toString() === text;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * A calendar date `YYYY-MM-DD` in Australia/Sydney. It names a day on which the exchange may have
+ * traded; whether it did is the calendar's to say.
+ */
+export const tradingDate = z.string().refine(isTradingDate, "expected a date that exists, as YYYY-MM-DD");
+
+/** The Sydney date of an instant given in milliseconds since 1970, right on both sides of daylight saving. */
+export function dateInSydney(epochMs: number): string {
+  return dateInZone(epochMs, EXCHANGE_TIME_ZONE);
+}
+
+/**
+ * The calendar date of an instant in a zone.
+ * @throws RangeError where the zone's name is unknown.
+ */
+export function dateInZone(epochMs: number, timeZone: string): string {
+  return zoned(epochMs, timeZone).toPlainDate().toString();
+}
+
+/** The time of day, `HH:MM:SS`, of an instant in a zone. Throws a RangeError where the zone is unknown. */
+export function timeInZone(epochMs: number, timeZone: string): string {
+  return zoned(epochMs, timeZone).toPlainTime().toString({ smallestUnit: "second" });
+}
+
+function zoned(epochMs: number, timeZone: string): Temporal.ZonedDateTime {
+  return Temporal.Instant.fromEpochMilliseconds(epochMs).toZonedDateTimeISO(timeZone);
+}
+
+/** The instant, in milliseconds since 1970, of a Sydney date and time of day. */
+export function sydneyInstant(date: string, time = "00:00"): number {
+  return Temporal.PlainDate.from(date).toZonedDateTime({
+    timeZone: EXCHANGE_TIME_ZONE,
+    plainTime: Temporal.PlainTime.from(time),
+  }).epochMilliseconds;
+}
+
+/** The instant from which a date's prices count as settled: 19:00 Sydney on that date, in milliseconds since 1970. */
+export function settledInstant(date: string): number {
+  return sydneyInstant(date, SETTLED_AT.toString());
+}
+
+/** The date `days` calendar days later (earlier where negative). */
+export function addDays(date: string, days: number): string {
+  return Temporal.PlainDate.from(date).add({ days }).toString();
+}
+
+/** Calendar days from one date to another: positive where `to` is later. */
+export function daysBetween(from: string, to: string): number {
+  return Temporal.PlainDate.from(from).until(to, { largestUnit: "days" }).days;
+}
+
+/** Days since 1970-01-01: how Parquet stores a DATE. */
+export function toEpochDays(date: string): number {
+  return daysBetween("1970-01-01", date);
+}
+
+/** The date of a number of days since 1970-01-01. Inverse of {@link toEpochDays}. */
+export function fromEpochDays(days: number): string {
+  return addDays("1970-01-01", days);
+}
+
+/** Says of a date whose prices have not settled from when on it can be fetched. */
+export function describeSettling(date: string): string {
+  return `prices of ${date} have not settled yet: it can be run from ${SETTLED_AT.toString({ smallestUnit: "minute" })} in Sydney on that day`;
+}

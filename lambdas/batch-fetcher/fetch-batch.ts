@@ -1,0 +1,149 @@
+import pLimit from "p-limit";
+import {
+  type BatchEvent,
+  type BatchResult,
+  countOutcomes,
+  isFinal,
+  type SymbolReport,
+  UNFINISHED_NAMED,
+} from "../../domain/batch.ts";
+import { BatchFailedError, SessionNotSettledError, SymbolsMissingError } from "../../domain/errors.ts";
+import { rawDataKey } from "../../domain/object-keys.ts";
+import type { ObjectStore } from "../../domain/object-store.ts";
+import type { TradingCalendar } from "../../domain/trading-calendar.ts";
+import { describeSettling, settledInstant } from "../../domain/trading-date.ts";
+import { sha256 } from "../../stores/sha256.ts";
+import { encodeBatchFile } from "../runtime/batch-file-writer.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { readStoredDay, type StoredBatchFile } from "../runtime/stored-day.ts";
+import { readStoredList, storedListDates } from "../runtime/symbols-csv.ts";
+import { createThrottle } from "../runtime/throttle.ts";
+import { type FetchedSymbol, fetchSymbol } from "./fetch-symbol.ts";
+import type { PriceSource } from "./price-source.ts";
+
+/** Requests of one batch that may be under way at the same time. */
+const REQUESTS_AT_ONCE = 4;
+
+/** What fetching a batch needs. */
+export interface FetchBatchOptions {
+  readonly source: PriceSource;
+  readonly calendar: TradingCalendar;
+  /** The budget over all batches that run at the same time; null for no limit. */
+  readonly requestsPerSecond: number | null;
+  readonly runtime: Omit<Runtime, "fetch">;
+}
+
+/**
+ * Fetches the bars of a batch that have no final outcome yet, adds them to what is stored and
+ * reports one outcome for every symbol of the batch.
+ * @throws BatchFailedError where every symbol failed for a transient reason; nothing is stored then.
+ * @throws SymbolsMissingError where the event names no symbols and no list is stored.
+ * @throws SessionNotSettledError where the date's session is not over.
+ */
+export async function fetchBatch(event: BatchEvent, options: FetchBatchOptions): Promise<BatchResult> {
+  const { runtime, calendar } = options;
+  const { store, clock } = runtime;
+  const startedAt = clock.now();
+  const date = event.date ?? calendar.lastFinishedTradingDay(startedAt);
+  if (startedAt < settledInstant(date)) throw new SessionNotSettledError(describeSettling(date));
+  const symbols = [...new Set(event.symbols ?? (await newestSymbols(store, date)))];
+  const batchNumber = event.batchNumber ?? null;
+  const key = rawDataKey({ date, batchNumber });
+
+  const stored = await readStoredDay(store, date);
+  const finished = symbols
+    .flatMap((symbol) => stored.reports.get(symbol) ?? [])
+    .filter(({ outcome }) => isFinal(outcome));
+  for (const { outcome } of finished) runtime.onOutcome?.(outcome, batchNumber);
+  const known = new Set(finished.map(({ symbol }) => symbol));
+  const fetched = await fetchSymbols(
+    symbols.filter((symbol) => !known.has(symbol)),
+    { date, batchNumber, workers: event.concurrentBatches ?? 1 },
+    options,
+  );
+  refuseLostBatch(fetched, finished, key);
+
+  const ownFile = stored.files.find((file) => file.key === key);
+  const file = await storeBatch(store, key, ownFile, fetched);
+  const reports = [...finished, ...fetched.map(({ report }) => report)];
+  const counts = countOutcomes(reports);
+  const durationMs = clock.now() - startedAt;
+  addMetrics(runtime, counts, durationMs);
+  const unfinished = reports.filter(({ outcome }) => !isFinal(outcome)).slice(0, UNFINISHED_NAMED);
+  return { date, batchNumber, s3Key: key, ...file, counts, unfinished, durationMs };
+}
+
+async function newestSymbols(store: ObjectStore, date: string): Promise<string[]> {
+  const newest = (await storedListDates(store)).findLast((stored) => stored <= date);
+  const list = newest === undefined ? undefined : await readStoredList(store, newest);
+  if (list === undefined) {
+    throw new SymbolsMissingError(
+      `no symbols CSV is stored in ${store.url} on or before ${date}; run the symbol updater first, or name the symbols`,
+    );
+  }
+  return list.listings.map(({ symbol }) => symbol);
+}
+
+interface BatchPlace {
+  readonly date: string;
+  readonly batchNumber: number | null;
+  /** Batches that run at the same time. */
+  readonly workers: number;
+}
+
+async function fetchSymbols(
+  symbols: readonly string[],
+  { date, batchNumber, workers }: BatchPlace,
+  { source, requestsPerSecond, runtime }: FetchBatchOptions,
+): Promise<FetchedSymbol[]> {
+  if (symbols.length === 0) return [];
+  if (requestsPerSecond !== null) {
+    // Workers that start together take turns instead of asking all at once.
+    await runtime.clock.sleep(Math.round((((batchNumber ?? 0) % workers) * 1000) / requestsPerSecond));
+  }
+  const throttle = createThrottle(requestsPerSecond === null ? null : requestsPerSecond / workers);
+  const limit = pLimit(REQUESTS_AT_ONCE);
+  return limit.map(symbols, async (symbol) => {
+    const fetched = await fetchSymbol(symbol, { source, throttle, runtime, date, batchNumber });
+    runtime.onOutcome?.(fetched.report.outcome, batchNumber);
+    return fetched;
+  });
+}
+
+function refuseLostBatch(fetched: readonly FetchedSymbol[], finished: readonly SymbolReport[], key: string): void {
+  const first = fetched[0];
+  if (first === undefined || finished.length > 0) return;
+  if (fetched.every(({ report, transient }) => report.outcome === "failed" && transient)) {
+    const { symbol, reason } = first.report;
+    throw new BatchFailedError(
+      `all ${fetched.length} symbols of ${key} failed, ${symbol} with: ${reason ?? "no reason"}; nothing was stored, try again`,
+    );
+  }
+}
+
+/** Adds to the batch's file what was fetched. A file that would stay the same is not written again. */
+async function storeBatch(
+  store: ObjectStore,
+  key: string,
+  before: StoredBatchFile | undefined,
+  fetched: readonly FetchedSymbol[],
+): Promise<{ rows: number; bytes: number; sha256: string }> {
+  const tried = new Set(fetched.map(({ report }) => report.symbol));
+  const bars = [...(before?.contents.bars ?? []), ...fetched.flatMap(({ bar }) => bar ?? [])];
+  const kept = (before?.contents.reports ?? []).filter(({ symbol }) => !tried.has(symbol));
+  const reports = [...kept, ...fetched.flatMap(({ report, bar }) => (bar === undefined ? report : []))];
+  const bytes = await encodeBatchFile({ bars, reports });
+  const hash = sha256(bytes);
+  if (hash !== before?.sha256) await store.put(key, bytes);
+  return { rows: bars.length, bytes: bytes.length, sha256: hash };
+}
+
+function addMetrics({ metrics }: Pick<Runtime, "metrics">, counts: BatchResult["counts"], durationMs: number): void {
+  metrics.add("symbolsFetched", counts.fetched);
+  metrics.add("symbolsNoTrade", counts.noTrade);
+  metrics.add("symbolsNotFound", counts.notFound);
+  metrics.add("symbolsInvalid", counts.invalid);
+  metrics.add("symbolsFailed", counts.failed);
+  metrics.add("symbolsDeferred", counts.deferred);
+  metrics.add("batchDuration", durationMs);
+}

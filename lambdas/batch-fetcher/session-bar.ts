@@ -1,0 +1,71 @@
+import { type Bar, checkBar } from "../../domain/bar.ts";
+import { settledInstant } from "../../domain/trading-date.ts";
+import type { SessionChart, SessionRow, TimedAnswer } from "./price-source.ts";
+
+/** What an answer says of one symbol on one date. */
+export type SessionOutcome =
+  | { readonly outcome: "fetched"; readonly bar: Bar }
+  | { readonly outcome: "noTrade" | "notFound" }
+  | { readonly outcome: "invalid" | "failed"; readonly reason: string };
+
+/** The symbol, date and batch that were asked for. */
+export interface SessionQuestion {
+  readonly symbol: string;
+  /** The provider's name of the symbol. */
+  readonly ticker: string;
+  readonly date: string;
+  readonly batchNumber: number | null;
+}
+
+const CURRENCY = "AUD";
+
+/**
+ * Finds the bar of a date in an answer and checks it.
+ *
+ * A row stamped at the session's opening is the session's bar. A live row, stamped with the last
+ * trade, repeats it or runs ahead of it; it stands for the day only where no session row does and
+ * the answer came after the prices had settled. Rows of other dates are passed over.
+ */
+export function sessionOutcome({ answer, answeredAt }: TimedAnswer, question: SessionQuestion): SessionOutcome {
+  if (answer.kind === "notFound") return { outcome: "notFound" };
+  if (answer.kind === "noData") return { outcome: "noTrade" };
+  if (answer.ticker !== undefined && answer.ticker !== question.ticker) {
+    return {
+      outcome: "invalid",
+      reason: `the answer is of ${JSON.stringify(answer.ticker.slice(0, 40))}, not ${question.ticker}`,
+    };
+  }
+  const row = sessionRow(answer, question.date);
+  if (row === undefined) return { outcome: "noTrade" };
+  if (!row.stampedAtOpen && answeredAt < settledInstant(question.date)) {
+    return { outcome: "failed", reason: `only a live row of ${question.date}: its session has not settled` };
+  }
+  if (answer.currency !== CURRENCY) {
+    return { outcome: "invalid", reason: `currency is ${answer.currency ?? "not given"}, not ${CURRENCY}` };
+  }
+  const checked = checkBar({
+    symbol: question.symbol,
+    date: question.date,
+    open: row.open,
+    high: row.high,
+    low: row.low,
+    close: row.close,
+    adjustedClose: row.adjustedClose,
+    volume: row.volume,
+    dividend: answer.dividends.get(question.date) ?? null,
+    splitRatio: answer.splits.get(question.date) ?? null,
+    fetchTimestamp: answeredAt,
+    batchNumber: question.batchNumber,
+  });
+  return checked.valid ? { outcome: "fetched", bar: checked.bar } : { outcome: "invalid", reason: checked.reason };
+}
+
+function sessionRow({ rows }: SessionChart, date: string): SessionRow | undefined {
+  const filled = rows.filter((row) => row.date === date && !isEmpty(row));
+  return filled.findLast((row) => row.stampedAtOpen) ?? filled.at(-1);
+}
+
+/** A row the provider has no prices for and nothing traded in: it says only that the date exists. */
+function isEmpty({ open, high, low, close, volume }: SessionRow): boolean {
+  return open === null && high === null && low === null && close === null && (volume === null || volume === 0);
+}

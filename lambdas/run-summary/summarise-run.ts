@@ -1,0 +1,197 @@
+import { z } from "zod";
+import { countOutcomes, isFinal, type LostBatch, type SymbolReport } from "../../domain/batch.ts";
+import { StoredFileError } from "../../domain/errors.ts";
+import { runKey } from "../../domain/object-keys.ts";
+import { parseRunSummary } from "../../domain/parse-run-summary.ts";
+import {
+  type BatchEntry,
+  RUN_STATUSES,
+  type RunDigest,
+  type RunStatus,
+  type RunSummary,
+  type RunSummaryEvent,
+  runStatus,
+} from "../../domain/run-summary.ts";
+import { compareSymbols } from "../../domain/symbol.ts";
+import type { MetricName } from "../runtime/metrics.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { readStoredDay, type StoredDay } from "../runtime/stored-day.ts";
+
+/** Longest reason that is kept of a lost batch. */
+const LONGEST_REASON = 300;
+
+const STATUS_METRICS: Record<RunStatus, MetricName> = {
+  complete: "runComplete",
+  partial: "runPartial",
+  failed: "runFailed",
+  "market-closed": "runMarketClosed",
+};
+
+/**
+ * Writes the run summary of a date: what all of its stored files hold, one outcome for every symbol
+ * of this run and of earlier ones, and which batches were lost. Files of earlier runs stay in the
+ * manifest, so that running a date again never hides a bar.
+ * @throws StoredFileError where a stored file is not the one its batch fetcher reported.
+ */
+export async function summariseRun(
+  event: RunSummaryEvent,
+  runtime: Omit<Runtime, "fetch" | "random">,
+): Promise<RunDigest> {
+  const { store, clock, metrics } = runtime;
+  const key = runKey(event.date);
+  const summary = event.tradingDay ? await summariseTradingDay(event, key, runtime) : closedDay(event, clock.now());
+  await store.put(key, new TextEncoder().encode(`${JSON.stringify(summary)}\n`));
+
+  metrics.add(STATUS_METRICS[summary.status], 1);
+  metrics.add("runDuration", Math.max(0, clock.now() - Date.parse(event.startedAt)));
+  return {
+    date: summary.date,
+    status: summary.status,
+    s3Key: key,
+    totalSymbols: summary.symbols.total,
+    rows: summary.rows,
+    counts: summary.counts,
+    message: describe(summary, store.locate(key)),
+  };
+}
+
+async function summariseTradingDay(
+  event: RunSummaryEvent,
+  key: string,
+  { store, clock }: Pick<Runtime, "store" | "clock">,
+): Promise<RunSummary> {
+  const previousBytes = await store.get(key);
+  const previous = previousBytes === undefined ? undefined : parseRunSummary(key, previousBytes);
+  const stored = await readStoredDay(store, event.date);
+  checkReported(event, stored);
+  const outcomes = collectOutcomes(event, stored, previous);
+  const counts = countOutcomes(outcomes);
+  const { s3Key, source, changes, warnings } = event.metadata;
+  // A run of a few named symbols says nothing about listings: what an earlier run knew stands.
+  const listing =
+    source === "event" && previous !== undefined ? previous.symbols : { s3Key, source, changes, warnings };
+  return {
+    version: 1,
+    date: event.date,
+    status: runStatus(counts),
+    startedAt: event.startedAt,
+    finishedAt: instant(clock.now()),
+    symbols: { ...listing, total: outcomes.length },
+    counts,
+    rows: stored.files.reduce((rows, { contents }) => rows + contents.bars.length, 0),
+    batches: batchEntries(event, stored),
+    outcomes,
+  };
+}
+
+function closedDay(event: RunSummaryEvent, now: number): RunSummary {
+  const { s3Key, source, changes, warnings } = event.metadata;
+  return {
+    version: 1,
+    date: event.date,
+    status: RUN_STATUSES.marketClosed,
+    startedAt: event.startedAt,
+    finishedAt: instant(now),
+    symbols: { s3Key, source, changes, warnings, total: 0 },
+    counts: countOutcomes([]),
+    rows: 0,
+    batches: [],
+    outcomes: [],
+  };
+}
+
+/** A file must be the one that its fetcher wrote last: another means two runs at once, or damage. */
+function checkReported(event: RunSummaryEvent, stored: StoredDay): void {
+  for (const result of event.results) {
+    if ("error" in result) continue;
+    const file = stored.files.find(({ key }) => key === result.s3Key);
+    if (file?.sha256 !== result.sha256) {
+      const found = file === undefined ? "is not stored" : `has SHA-256 ${file.sha256}`;
+      throw new StoredFileError(
+        `${result.s3Key} ${found}, but its batch fetcher wrote ${result.sha256}; run the date again`,
+      );
+    }
+  }
+}
+
+/** One report a symbol: what the files say, else what became of its batch, else what an earlier run said. */
+function collectOutcomes(event: RunSummaryEvent, stored: StoredDay, previous: RunSummary | undefined): SymbolReport[] {
+  const outcomes = new Map<string, SymbolReport>();
+  for (const report of previous?.outcomes ?? []) {
+    const gone = report.outcome === "fetched";
+    outcomes.set(
+      report.symbol,
+      gone ? { symbol: report.symbol, outcome: "failed", reason: "its stored file is gone" } : report,
+    );
+  }
+  const lost = new Map(lostBatches(event).map((batch) => [batch.batchNumber, reasonOf(batch)]));
+  for (const { symbols, batchNumber } of event.symbolBatches) {
+    const reason = lost.get(batchNumber) ?? "its batch reported no outcome";
+    for (const symbol of symbols) {
+      const known = outcomes.get(symbol);
+      if (known === undefined || !isFinal(known.outcome)) outcomes.set(symbol, { symbol, outcome: "failed", reason });
+    }
+  }
+  for (const [symbol, report] of stored.reports) outcomes.set(symbol, report);
+  return [...outcomes.values()].sort((left, right) => compareSymbols(left.symbol, right.symbol));
+}
+
+function batchEntries(event: RunSummaryEvent, stored: StoredDay): BatchEntry[] {
+  const durations = new Map<string, number>();
+  for (const result of event.results) if (!("error" in result)) durations.set(result.s3Key, result.durationMs);
+  const errors = new Map(lostBatches(event).map((batch) => [batch.batchNumber, reasonOf(batch)]));
+  const entries = stored.files.map((file): BatchEntry => {
+    const error = file.batchNumber === null ? undefined : errors.get(file.batchNumber);
+    return {
+      batchNumber: file.batchNumber,
+      key: file.key,
+      rows: file.contents.bars.length,
+      bytes: file.bytes,
+      sha256: file.sha256,
+      durationMs: durations.get(file.key) ?? null,
+      ...(error === undefined ? {} : { error }),
+    };
+  });
+  const withFile = new Set(stored.files.map(({ batchNumber }) => batchNumber));
+  for (const [batchNumber, error] of errors) {
+    if (withFile.has(batchNumber)) continue;
+    entries.push({ batchNumber, key: null, rows: 0, bytes: 0, sha256: null, durationMs: null, error });
+  }
+  return entries.sort((left, right) => (left.batchNumber ?? -1) - (right.batchNumber ?? -1));
+}
+
+function lostBatches(event: RunSummaryEvent): LostBatch[] {
+  return event.results.filter((result) => "error" in result);
+}
+
+/** The reason of a lost batch, on one line. */
+function reasonOf({ error }: LostBatch): string {
+  const cause = causeMessage(error.Cause);
+  return `its batch was lost: ${error.Error}${cause === "" ? "" : `: ${cause}`}`.slice(0, LONGEST_REASON);
+}
+
+const lambdaCause = z.object({ errorMessage: z.string() });
+
+/** Lambda gives the cause of its errors as JSON with the message in it; Step Functions' own causes are plain text. */
+function causeMessage(cause: string): string {
+  try {
+    const parsed = lambdaCause.safeParse(JSON.parse(cause));
+    return parsed.success ? parsed.data.errorMessage : cause;
+  } catch {
+    return cause; // not JSON
+  }
+}
+
+function describe(summary: RunSummary, where: string): string {
+  const { date, status, counts, symbols } = summary;
+  if (status === RUN_STATUSES.marketClosed) return `ASX ${date}: the market was closed.`;
+  const { fetched, noTrade, notFound, invalid, failed, deferred } = counts;
+  return (
+    `ASX ${date}: ${status}. ${fetched} of ${symbols.total} symbols have a bar; ${noTrade} did not trade, ` +
+    `${notFound} are unknown to the provider, ${invalid} invalid, ${failed} failed, ${deferred} deferred. Details: ${where}`
+  );
+}
+
+function instant(epochMs: number): string {
+  return new Date(epochMs).toISOString();
+}

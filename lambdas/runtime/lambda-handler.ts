@@ -1,0 +1,45 @@
+import { messageOf } from "../../domain/errors.ts";
+import type { Handler, Runtime } from "./runtime.ts";
+
+/** Longest message of an error that crosses the workflow: fifty lost batches stay far below its 256 KiB. */
+const LONGEST_MESSAGE = 256;
+
+/** An error as the workflow sees it: name and bounded message. The whole error is in the log. */
+class ReportedError extends Error {
+  constructor(cause: unknown) {
+    const message = messageOf(cause);
+    super(message.length > LONGEST_MESSAGE ? `${message.slice(0, LONGEST_MESSAGE - 3)}...` : message, { cause });
+    this.name = cause instanceof Error ? cause.name : "Error";
+    // Lambda sends the stack along with the error; it would dwarf the message.
+    this.stack = `${this.name}: ${this.message}`;
+  }
+}
+
+/**
+ * Makes a handler of a use case: logs what happened, publishes the metrics, and lets an error through
+ * under its own name, by which the workflow decides whether to try again.
+ */
+export function createHandler<Message>(name: string, runtime: Runtime, useCase: Handler<Message>): Handler<Message> {
+  return async (event) => {
+    const startedAt = runtime.clock.now();
+    try {
+      const message = await useCase(event);
+      runtime.logger.info(`${name} done`, { durationMs: runtime.clock.now() - startedAt });
+      return message;
+    } catch (error) {
+      runtime.logger.error(`${name} failed: ${messageOf(error)}`, { error });
+      throw new ReportedError(error);
+    } finally {
+      runtime.metrics.publish();
+    }
+  };
+}
+
+/** A handler made on its first call, so that loading the module needs no environment. */
+export function lazyHandler<Message>(create: () => Handler<Message>): Handler<Message> {
+  let handler: Handler<Message> | undefined;
+  return (event) => {
+    handler ??= create();
+    return handler(event);
+  };
+}

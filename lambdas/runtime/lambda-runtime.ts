@@ -1,0 +1,22 @@
+import { z } from "zod";
+import { parseInput } from "../../domain/parse.ts";
+import { openStore } from "../../stores/open-store.ts";
+import { systemClock } from "./clock.ts";
+import { createLambdaLogger } from "./logger.ts";
+import { createLambdaMetrics } from "./metrics.ts";
+import type { Environment, Runtime } from "./runtime.ts";
+
+const storeEnvironment = z.object({ STORE_URL: z.string().min(1) });
+
+/** The runtime of a deployed Lambda: the store named by STORE_URL, the host's clock and network, logs and metrics of CloudWatch. */
+export function createLambdaRuntime(serviceName: string, environment: Environment): Runtime {
+  const { STORE_URL } = parseInput(storeEnvironment, environment, "environment");
+  return {
+    store: openStore(STORE_URL),
+    fetch: globalThis.fetch,
+    clock: systemClock,
+    random: Math.random,
+    logger: createLambdaLogger(serviceName),
+    metrics: createLambdaMetrics(serviceName),
+  };
+}

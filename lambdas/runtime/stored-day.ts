@@ -1,0 +1,61 @@
+import { isFinal, type SymbolReport } from "../../domain/batch.ts";
+import { StoredFileError } from "../../domain/errors.ts";
+import { parseRawDataKey, rawDataPrefix } from "../../domain/object-keys.ts";
+import type { ObjectStore } from "../../domain/object-store.ts";
+import { sha256 } from "../../stores/sha256.ts";
+import { type BatchContents, decodeBatchFile } from "./batch-file-reader.ts";
+
+/** A batch file as it is stored. */
+export interface StoredBatchFile {
+  readonly key: string;
+  readonly batchNumber: number | null;
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly contents: BatchContents;
+}
+
+/** What is stored of a date. */
+export interface StoredDay {
+  readonly files: readonly StoredBatchFile[];
+  /** The outcome of every symbol the files tell of: a final one wherever any file has one. */
+  readonly reports: ReadonlyMap<string, SymbolReport>;
+}
+
+/**
+ * Reads every batch file of a date. The files are the checkpoint: together they hold each bar once
+ * and the outcome of each symbol that was asked for, however the batches were cut.
+ * @throws StoredFileError where a file is damaged or two files hold the same symbol's bar.
+ */
+export async function readStoredDay(store: ObjectStore, date: string): Promise<StoredDay> {
+  const files: StoredBatchFile[] = [];
+  for (const { key } of await store.list(rawDataPrefix(date))) {
+    const name = parseRawDataKey(key);
+    const bytes = name === undefined ? undefined : await store.get(key);
+    if (name === undefined || bytes === undefined) continue;
+    const contents = await decodeBatchFile(key, bytes);
+    files.push({ key, batchNumber: name.batchNumber, bytes: bytes.length, sha256: sha256(bytes), contents });
+  }
+  return { files, reports: collectReports(files) };
+}
+
+function collectReports(files: readonly StoredBatchFile[]): Map<string, SymbolReport> {
+  const reports = new Map<string, SymbolReport>();
+  for (const report of files.flatMap(({ contents }) => contents.reports)) {
+    const known = reports.get(report.symbol);
+    if (known === undefined || !isFinal(known.outcome)) reports.set(report.symbol, report);
+  }
+  const keyOfBar = new Map<string, string>();
+  for (const { key, contents } of files) {
+    for (const { symbol } of contents.bars) {
+      const other = keyOfBar.get(symbol);
+      if (other !== undefined) {
+        throw new StoredFileError(
+          `${symbol} is stored twice, in ${other} and in ${key}; delete one of the two and run the date again`,
+        );
+      }
+      keyOfBar.set(symbol, key);
+      reports.set(symbol, { symbol, outcome: "fetched" });
+    }
+  }
+  return reports;
+}

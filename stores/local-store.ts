@@ -1,0 +1,145 @@
+import { constants } from "node:fs";
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { StoreRefusedError, StoreUnavailableError } from "../domain/errors.ts";
+import { assertSafeKey } from "../domain/object-keys.ts";
+import type { ObjectStore, StoredObject } from "../domain/object-store.ts";
+import { compareSymbols } from "../domain/symbol.ts";
+
+/** Codes of the file system that waiting can heal: no descriptors or memory left, busy, interrupted, I/O fault. */
+const TRANSIENT_CODES: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "EAGAIN", "EBUSY", "EINTR", "EIO", "ENOMEM"]);
+
+/**
+ * A store in a folder: the key is the path below it. A put writes a hidden temporary file beside the
+ * target, flushes it to disk and renames it, so that a reader sees the old object or the new one.
+ * @param folder path of the folder; it is made on the first put.
+ */
+export function createLocalStore(folder: string): ObjectStore {
+  const root = resolve(folder);
+  let temporaryFiles = 0;
+
+  function pathOf(key: string): string {
+    assertSafeKey(key);
+    return join(root, ...key.split("/"));
+  }
+
+  /** A new file beside the target that no other writer has open, in this process or another. */
+  async function openTemporary(path: string): Promise<{ file: FileHandle; temporaryPath: string }> {
+    for (;;) {
+      temporaryFiles += 1;
+      const temporaryPath = join(dirname(path), `.${process.pid}-${temporaryFiles}.tmp`);
+      try {
+        return { file: await open(temporaryPath, "wx"), temporaryPath };
+      } catch (error) {
+        if (codeOf(error) !== "EEXIST") throw error;
+      }
+    }
+  }
+
+  return {
+    url: `file:${folder}`,
+    locate: (key) => join(folder, ...key.split("/")),
+
+    async get(key) {
+      const path = pathOf(key);
+      try {
+        return await readFile(path);
+      } catch (error) {
+        if (isAbsent(error)) return undefined;
+        throw storeError(`cannot read ${path}`, error);
+      }
+    },
+
+    async put(key, bytes) {
+      const path = pathOf(key);
+      let temporaryPath: string | undefined;
+      try {
+        await mkdir(dirname(path), { recursive: true });
+        const temporary = await openTemporary(path);
+        temporaryPath = temporary.temporaryPath;
+        try {
+          await temporary.file.writeFile(bytes);
+          await temporary.file.sync();
+        } finally {
+          await temporary.file.close();
+        }
+        await rename(temporaryPath, path);
+        await syncFolder(dirname(path));
+      } catch (error) {
+        if (temporaryPath !== undefined) await rm(temporaryPath, { force: true });
+        throw storeError(`cannot write ${path}`, error);
+      }
+    },
+
+    async head(key) {
+      const path = pathOf(key);
+      try {
+        const found = await stat(path);
+        return found.isFile() ? { key, bytes: found.size } : undefined;
+      } catch (error) {
+        if (isAbsent(error)) return undefined;
+        throw storeError(`cannot look at ${path}`, error);
+      }
+    },
+
+    async list(prefix) {
+      const objects: StoredObject[] = [];
+      const below = prefix.slice(0, prefix.lastIndexOf("/") + 1);
+      if (below !== "") assertSafeKey(below.slice(0, -1));
+      await collect(root, below, prefix, objects);
+      return objects.sort((left, right) => compareSymbols(left.key, right.key));
+    },
+  };
+}
+
+/** Adds every file below `root/folderKey` whose key begins with the prefix. Hidden files are no objects. */
+async function collect(root: string, folderKey: string, prefix: string, objects: StoredObject[]): Promise<void> {
+  const path = join(root, folderKey);
+  try {
+    for (const entry of await readdir(path, { withFileTypes: true })) {
+      const key = `${folderKey}${entry.name}`;
+      if (entry.name.startsWith(".")) continue;
+      if (entry.isDirectory()) {
+        if (key.startsWith(prefix) || prefix.startsWith(`${key}/`)) await collect(root, `${key}/`, prefix, objects);
+      } else if (entry.isFile() && key.startsWith(prefix)) {
+        const found = await stat(join(root, key));
+        objects.push({ key, bytes: found.size });
+      }
+    }
+  } catch (error) {
+    if (isAbsent(error)) return;
+    throw storeError(`cannot list ${path}`, error);
+  }
+}
+
+/** Flushes a folder's entries, so that a rename survives a power cut. Some file systems do not offer it. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, constants.O_RDONLY);
+  try {
+    await folder.sync();
+  } catch (error) {
+    const code = codeOf(error);
+    if (code !== "EINVAL" && code !== "EPERM" && code !== "ENOTSUP") throw error;
+  } finally {
+    await folder.close();
+  }
+}
+
+function isAbsent(error: unknown): boolean {
+  return codeOf(error) === "ENOENT";
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
+function storeError(what: string, cause: unknown): Error {
+  const code = codeOf(cause);
+  if (code !== undefined && TRANSIENT_CODES.has(code)) {
+    return new StoreUnavailableError(`${what}: ${code}; try again`, { cause });
+  }
+  return new StoreRefusedError(
+    `${what}: ${code ?? String(cause)}; check the path, its permissions and the free space`,
+    { cause },
+  );
+}

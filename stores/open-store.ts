@@ -1,0 +1,40 @@
+import { fileURLToPath } from "node:url";
+import { InvalidInputError } from "../domain/errors.ts";
+import type { ObjectStore } from "../domain/object-store.ts";
+import { createLocalStore } from "./local-store.ts";
+import { createS3Store } from "./s3-store.ts";
+
+const S3_ADDRESS = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*))?$/;
+const PREFIX_PART = /^[A-Za-z0-9_=-][A-Za-z0-9._=-]*$/;
+
+/**
+ * Opens the store of an address: `file:./data`, `file:///srv/data`, `s3://bucket` or `s3://bucket/folder`.
+ * A relative folder is meant from the working directory. Nothing is touched yet.
+ * @throws InvalidInputError for any other address.
+ */
+export function openStore(url: string): ObjectStore {
+  if (url.startsWith("file:")) return createLocalStore(folderOf(url));
+  const match = S3_ADDRESS.exec(url);
+  const bucket = match?.[1];
+  if (bucket === undefined) throw refused(url);
+  const prefix = (match?.[2] ?? "").replace(/\/$/, "");
+  if (prefix !== "" && !prefix.split("/").every((part) => PREFIX_PART.test(part))) throw refused(url);
+  return createS3Store({ bucket, prefix });
+}
+
+function folderOf(url: string): string {
+  try {
+    const folder = url.startsWith("file://") ? fileURLToPath(url) : url.slice("file:".length);
+    if (folder !== "" && !folder.includes("\0")) return folder;
+  } catch (cause) {
+    throw refused(url, cause);
+  }
+  throw refused(url);
+}
+
+function refused(url: string, cause?: unknown): InvalidInputError {
+  return new InvalidInputError(
+    `store ${JSON.stringify(url.slice(0, 120))} is no address of a store; allowed are file:FOLDER (file:./data) and s3://BUCKET[/FOLDER]`,
+    { cause },
+  );
+}

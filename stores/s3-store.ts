@@ -1,0 +1,140 @@
+import {
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+  type S3ClientConfig,
+  S3ServiceException,
+} from "@aws-sdk/client-s3";
+import { StoreRefusedError, StoreUnavailableError } from "../domain/errors.ts";
+import { assertSafeKey } from "../domain/object-keys.ts";
+import type { ObjectStore, StoredObject } from "../domain/object-store.ts";
+
+/** The largest object read into memory, in bytes: far above a year of bars. */
+const LARGEST_OBJECT_BYTES = 256 * 1024 * 1024;
+
+/** The SDK waits for ever by default; these bound the connection and the silence between bytes. */
+const CLIENT_DEFAULTS = {
+  maxAttempts: 5,
+  followRegionRedirects: true,
+  requestHandler: { connectionTimeout: 2_000, requestTimeout: 15_000, throwOnRequestTimeout: true },
+} satisfies S3ClientConfig;
+
+/** Where an S3 store lies. */
+export interface S3Location {
+  readonly bucket: string;
+  /** Folder inside the bucket, without slashes at its ends; empty for the bucket itself. */
+  readonly prefix: string;
+}
+
+/** A store in an S3 bucket, or in a folder of one. Credentials, region and endpoint are the AWS SDK's usual ones. */
+export function createS3Store({ bucket, prefix }: S3Location, configuration: S3ClientConfig = {}): ObjectStore {
+  const client = new S3Client({ ...CLIENT_DEFAULTS, ...configuration });
+  const below = prefix === "" ? "" : `${prefix}/`;
+  const url = `s3://${bucket}${prefix === "" ? "" : `/${prefix}`}`;
+
+  function objectName(key: string): { Bucket: string; Key: string } {
+    assertSafeKey(key);
+    return { Bucket: bucket, Key: `${below}${key}` };
+  }
+
+  return {
+    url,
+    locate: (key) => `${url}/${key}`,
+
+    async get(key) {
+      const name = objectName(key);
+      try {
+        const answer = await client.send(new GetObjectCommand(name));
+        if ((answer.ContentLength ?? 0) > LARGEST_OBJECT_BYTES) {
+          throw new StoreRefusedError(
+            `${url}/${key} has ${answer.ContentLength} bytes; at most ${LARGEST_OBJECT_BYTES} are read`,
+          );
+        }
+        if (answer.Body === undefined) throw new StoreUnavailableError(`${url}/${key} came without a body; try again`);
+        return await answer.Body.transformToByteArray();
+      } catch (error) {
+        if (isAbsent(error)) return undefined;
+        throw storeError(`cannot read ${url}/${key}`, error);
+      }
+    },
+
+    async put(key, bytes) {
+      const name = objectName(key);
+      try {
+        await client.send(new PutObjectCommand({ ...name, Body: bytes, ContentType: contentType(key) }));
+      } catch (error) {
+        throw storeError(`cannot write ${url}/${key}`, error);
+      }
+    },
+
+    async head(key) {
+      const name = objectName(key);
+      try {
+        const answer = await client.send(new HeadObjectCommand(name));
+        return { key, bytes: answer.ContentLength ?? 0 };
+      } catch (error) {
+        if (isAbsent(error)) return undefined;
+        throw storeError(`cannot look at ${url}/${key}`, error);
+      }
+    },
+
+    async list(listPrefix) {
+      const objects: StoredObject[] = [];
+      let continuation: string | undefined;
+      try {
+        do {
+          const page = await client.send(
+            new ListObjectsV2Command({
+              Bucket: bucket,
+              Prefix: `${below}${listPrefix}`,
+              ContinuationToken: continuation,
+            }),
+          );
+          for (const { Key, Size } of page.Contents ?? []) {
+            if (Key !== undefined) objects.push({ key: Key.slice(below.length), bytes: Size ?? 0 });
+          }
+          const next = page.IsTruncated === true ? page.NextContinuationToken : undefined;
+          if (page.IsTruncated === true && (next === undefined || next === continuation)) {
+            throw new StoreUnavailableError(
+              `the listing of ${url}/${listPrefix} stopped after ${objects.length} objects; try again`,
+            );
+          }
+          continuation = next;
+        } while (continuation !== undefined);
+      } catch (error) {
+        throw storeError(`cannot list ${url}/${listPrefix}`, error);
+      }
+      return objects;
+    },
+  };
+}
+
+function contentType(key: string): string {
+  if (key.endsWith(".json")) return "application/json";
+  if (key.endsWith(".csv")) return "text/csv; charset=utf-8";
+  if (key.endsWith(".parquet")) return "application/vnd.apache.parquet";
+  return "application/octet-stream";
+}
+
+/** A missing key. A missing bucket is also 404, but a fault; a key one may not see is 403, and no absence either. */
+function isAbsent(error: unknown): boolean {
+  return error instanceof S3ServiceException && (error.name === "NoSuchKey" || error.name === "NotFound");
+}
+
+function storeError(what: string, cause: unknown): Error {
+  if (cause instanceof StoreUnavailableError || cause instanceof StoreRefusedError) return cause;
+  const detail = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
+  const status = cause instanceof S3ServiceException ? (cause.$metadata.httpStatusCode ?? 0) : 0;
+  if (status >= 300 && status < 500 && status !== 408 && status !== 409 && status !== 429) {
+    return new StoreRefusedError(
+      `${what}: ${detail} (HTTP ${status}); check the bucket's name, region and your permissions`,
+      { cause },
+    );
+  }
+  if (cause instanceof Error && /credentials|region is missing/i.test(`${cause.name} ${cause.message}`)) {
+    return new StoreRefusedError(`${what}: ${detail}; set AWS_REGION and AWS credentials`, { cause });
+  }
+  return new StoreUnavailableError(`${what}: ${detail}; try again`, { cause });
+}

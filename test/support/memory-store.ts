@@ -1,0 +1,42 @@
+import { assertSafeKey } from "../../domain/object-keys.ts";
+import type { ObjectStore } from "../../domain/object-store.ts";
+
+/** A store in memory that counts what is asked of it. */
+export interface MemoryStore extends ObjectStore {
+  readonly objects: Map<string, Uint8Array>;
+  /** `get raw-data/…`, `put runs/…`, in the order they came. */
+  readonly calls: string[];
+}
+
+export function createMemoryStore(): MemoryStore {
+  const objects = new Map<string, Uint8Array>();
+  const calls: string[] = [];
+  const called = (verb: string, key: string): void => {
+    if (verb !== "list") assertSafeKey(key);
+    calls.push(`${verb} ${key}`);
+  };
+  return {
+    objects,
+    calls,
+    url: "memory:",
+    locate: (key) => `memory:${key}`,
+    async get(key) {
+      called("get", key);
+      return objects.get(key)?.slice();
+    },
+    async put(key, bytes) {
+      called("put", key);
+      objects.set(key, bytes.slice());
+    },
+    async head(key) {
+      called("head", key);
+      const bytes = objects.get(key);
+      return bytes === undefined ? undefined : { key, bytes: bytes.length };
+    },
+    async list(prefix) {
+      called("list", prefix);
+      const keys = [...objects.keys()].filter((key) => key.startsWith(prefix)).sort();
+      return keys.map((key) => ({ key, bytes: objects.get(key)?.length ?? 0 }));
+    },
+  };
+}
