@@ -29,8 +29,8 @@ export interface WorkflowOptions {
   /** Told of the notifications that the deployed workflow would publish to its topic. */
   readonly onNotification: (subject: string, message: string) => void;
   readonly onEvent?: (event: WorkflowEvent) => void;
-  /** Waits before the retries of a state, in milliseconds by state name, instead of those of the definition. */
-  readonly retryIntervals?: Readonly<Record<string, number>>;
+  /** Waits before a state is tried again, in milliseconds, instead of those of the definition. */
+  readonly retryDelayMs: number;
 }
 
 /** Names under which the local functions stand in the definition, in the form it asks for. */
@@ -67,7 +67,7 @@ export async function runDailyWorkflow(event: SymbolUpdaterEvent, options: Workf
   const execution = localStateMachine(definition).run(overTheWire(event), {
     overrides: {
       taskResourceLocalHandlers: taskHandlers(definition, handlers, options.onNotification),
-      retryIntervalOverrides: { ...options.retryIntervals },
+      retryIntervalOverrides: Object.fromEntries(taskStates(definition).map(([name]) => [name, options.retryDelayMs])),
     },
   });
   const events = forwardEvents(execution.eventLogs, options.onEvent);

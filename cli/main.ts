@@ -9,6 +9,7 @@ await runProgram(
     interactive: process.stdout.isTTY === true && process.stderr.isTTY === true,
     environment: process.env,
     clock: systemClock,
+    retryDelayMs: 3_000,
     interrupted: () =>
       new Promise((resolve) => process.once("SIGINT", () => resolve()).once("SIGTERM", () => resolve())),
     exit: (code) => {

@@ -1,9 +1,12 @@
-import { Command, Option } from "commander";
+import { Command } from "commander";
+import { z } from "zod";
 import { InvalidInputError } from "../domain/errors.ts";
+import { parseInput } from "../domain/parse.ts";
 import { parseRunSummary } from "../domain/parse-run-summary.ts";
 import type { RunSummary } from "../domain/run-summary.ts";
 import { createTradingCalendar } from "../domain/trading-calendar.ts";
 import { describeSettling, settledInstant } from "../domain/trading-date.ts";
+import { marketClosures } from "../lambdas/runtime/environment.ts";
 import { silentMetrics } from "../lambdas/runtime/metrics.ts";
 import type { Runtime } from "../lambdas/runtime/runtime.ts";
 import { openStore } from "../stores/open-store.ts";
@@ -37,6 +40,8 @@ interface RunOptions {
   readonly acceptDirectory?: boolean;
   readonly json?: boolean;
 }
+
+const closuresEnvironment = z.object({ MARKET_CLOSURES: marketClosures });
 
 const HELP = `
 Examples:
@@ -72,15 +77,15 @@ export function runCommand(terminal: Terminal): Command {
       "requests a second over all batches, or unlimited (default: 5; sandbox: unlimited)",
       rateArgument,
     )
-    .addOption(
-      new Option("--extra-symbols <codes>", "codes to fetch besides the directory's, such as ETFs")
-        .env("EXTRA_SYMBOLS")
-        .argParser(symbolsArgument),
+    .option(
+      "--extra-symbols <codes>",
+      "codes to fetch besides the directory's, such as ETFs (default: EXTRA_SYMBOLS)",
+      symbolsArgument,
     )
-    .addOption(
-      new Option("--closures <dates>", "closed dates besides those the exchange's rules know")
-        .env("MARKET_CLOSURES")
-        .argParser(datesArgument),
+    .option(
+      "--closures <dates>",
+      "closed dates that the exchange's rules do not know (default: MARKET_CLOSURES)",
+      datesArgument,
     )
     .option("--accept-directory", "take a directory even though it is over 5 % smaller than the stored list")
     .option("--json", "print the run summary as JSON and nothing else on standard output")
@@ -91,7 +96,9 @@ export function runCommand(terminal: Terminal): Command {
 async function run(options: RunOptions, terminal: Terminal): Promise<void> {
   const { stdout, stderr, clock } = terminal;
   const store = openStore(options.store);
-  const calendar = createTradingCalendar(options.closures);
+  const closures =
+    options.closures ?? parseInput(closuresEnvironment, terminal.environment, "environment").MARKET_CLOSURES;
+  const calendar = createTradingCalendar(closures);
   const date = options.date ?? calendar.lastFinishedTradingDay(clock.now());
   if (calendar.isTradingDay(date) && clock.now() < settledInstant(date)) {
     throw new InvalidInputError(describeSettling(date));
@@ -122,7 +129,11 @@ async function run(options: RunOptions, terminal: Terminal): Promise<void> {
       runtime,
       maxConcurrency: options.maxConcurrency,
       onNotification: (subject, message) => notifications.push(`NOTIFICATION ${subject}: ${message}`),
-      onEvent: (event) => progress.onEvent(event),
+      onEvent: (event) => {
+        progress.onEvent(event);
+        if (event.type === "StateRetried") runtime.logger.warn(`${event.state.name} is tried again`);
+      },
+      retryDelayMs: terminal.retryDelayMs,
     });
     progress.stop();
     held?.release();
@@ -159,8 +170,8 @@ function environmentOf(options: RunOptions, defaultRate: string): Record<string,
     BATCH_SIZE: String(options.batchSize),
     MAX_CONCURRENCY: String(options.maxConcurrency),
     REQUESTS_PER_SECOND: options.rate ?? defaultRate,
-    EXTRA_SYMBOLS: (options.extraSymbols ?? []).join(","),
-    MARKET_CLOSURES: (options.closures ?? []).join(","),
+    ...(options.extraSymbols !== undefined && { EXTRA_SYMBOLS: options.extraSymbols.join(",") }),
+    ...(options.closures !== undefined && { MARKET_CLOSURES: options.closures.join(",") }),
   };
 }
 

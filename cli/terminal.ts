@@ -11,6 +11,8 @@ export interface Terminal {
   readonly interactive: boolean;
   readonly environment: Environment;
   readonly clock: Clock;
+  /** How long the local workflow waits before it tries a state again, in milliseconds: shorter than when deployed, as a person waits too. */
+  readonly retryDelayMs: number;
   /** Resolves when the user asks to stop (Ctrl-C). */
   readonly interrupted: () => Promise<void>;
   /** Sets what the process ends with. */

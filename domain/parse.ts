@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { InvalidInputError } from "./errors.ts";
 
 const LONGEST_SHOWN = 80;
+const HIDDEN = "(hidden)";
 
 /**
  * Parses untrusted data once, at the boundary.
@@ -30,7 +31,18 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
 
 function show(value: unknown, path: string): string {
   if (value === undefined) return "missing";
-  if (/token/i.test(path)) return "(hidden)";
-  const text = JSON.stringify(value) ?? String(value);
+  if (isSecret(path)) return HIDDEN;
+  const text = typeof value === "object" || typeof value === "string" ? toJson(value) : String(value);
   return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}...` : text;
+}
+
+function toJson(value: unknown): string {
+  return JSON.stringify(value, (key, part: unknown) => {
+    if (isSecret(key)) return HIDDEN;
+    return typeof part === "bigint" || typeof part === "number" ? String(part) : part;
+  });
+}
+
+function isSecret(name: string): boolean {
+  return /token/i.test(name);
 }

@@ -24,7 +24,9 @@ export function createReplayMarket({ folder, directoryFile }: ReplayOptions): Ma
   const days = new Map<string, ReadonlyMap<string, MarketBar>>();
   const known = new Set<string>();
   for (const path of paths.values()) {
-    for (const line of readInput(path).toString("utf8").split("\n")) known.add(line.slice(0, line.indexOf(",")));
+    for (const line of readInput(path).toString("utf8").split("\n")) {
+      if (line.includes(",")) known.add(line.slice(0, line.indexOf(",")));
+    }
   }
 
   function day(date: string): ReadonlyMap<string, MarketBar> | undefined {

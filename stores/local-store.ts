@@ -38,14 +38,18 @@ export function createLocalStore(folder: string): ObjectStore {
 
   return {
     url: `file:${folder}`,
-    locate: (key) => join(folder, ...key.split("/")),
+
+    locate(key) {
+      assertSafeKey(key);
+      return join(folder, ...key.split("/"));
+    },
 
     async get(key) {
       const path = pathOf(key);
       try {
         return await readFile(path);
       } catch (error) {
-        if (isAbsent(error)) return undefined;
+        if (isAbsent(error) || codeOf(error) === "EISDIR") return undefined;
         throw storeError(`cannot read ${path}`, error);
       }
     },

@@ -5,7 +5,7 @@ import { createLocalStore } from "./local-store.ts";
 import { createS3Store } from "./s3-store.ts";
 
 const S3_ADDRESS = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*))?$/;
-const PREFIX_PART = /^[A-Za-z0-9_=-][A-Za-z0-9._=-]*$/;
+const FOLDER_NAME = /^[A-Za-z0-9_=-][A-Za-z0-9._=-]*$/;
 
 /**
  * Opens the store of an address: `file:./data`, `file:///srv/data`, `s3://bucket` or `s3://bucket/folder`.
@@ -17,8 +17,9 @@ export function openStore(url: string): ObjectStore {
   const match = S3_ADDRESS.exec(url);
   const bucket = match?.[1];
   if (bucket === undefined) throw refused(url);
-  const prefix = (match?.[2] ?? "").replace(/\/$/, "");
-  if (prefix !== "" && !prefix.split("/").every((part) => PREFIX_PART.test(part))) throw refused(url);
+  const below = match?.[2] ?? "";
+  const prefix = below.endsWith("/") ? below.slice(0, -1) : below;
+  if (below !== "" && !prefix.split("/").every((name) => FOLDER_NAME.test(name))) throw refused(url);
   return createS3Store({ bucket, prefix });
 }
 

@@ -1,6 +1,5 @@
 import {
   GetObjectCommand,
-  HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
   S3Client,
@@ -41,7 +40,11 @@ export function createS3Store({ bucket, prefix }: S3Location, configuration: S3C
 
   return {
     url,
-    locate: (key) => `${url}/${key}`,
+
+    locate(key) {
+      assertSafeKey(key);
+      return `${url}/${key}`;
+    },
 
     async get(key) {
       const name = objectName(key);
@@ -70,12 +73,13 @@ export function createS3Store({ bucket, prefix }: S3Location, configuration: S3C
     },
 
     async head(key) {
-      const name = objectName(key);
+      const { Bucket, Key } = objectName(key);
       try {
-        const answer = await client.send(new HeadObjectCommand(name));
-        return { key, bytes: answer.ContentLength ?? 0 };
+        // A HEAD request cannot tell a missing bucket from a missing key; a listing can, and gives the key itself first.
+        const page = await client.send(new ListObjectsV2Command({ Bucket, Prefix: Key, MaxKeys: 1 }));
+        const [first] = page.Contents ?? [];
+        return first?.Key === Key ? { key, bytes: first.Size ?? 0 } : undefined;
       } catch (error) {
-        if (isAbsent(error)) return undefined;
         throw storeError(`cannot look at ${url}/${key}`, error);
       }
     },
@@ -120,7 +124,7 @@ function contentType(key: string): string {
 
 /** A missing key. A missing bucket is also 404, but a fault; a key one may not see is 403, and no absence either. */
 function isAbsent(error: unknown): boolean {
-  return error instanceof S3ServiceException && (error.name === "NoSuchKey" || error.name === "NotFound");
+  return error instanceof S3ServiceException && error.name === "NoSuchKey";
 }
 
 function storeError(what: string, cause: unknown): Error {

@@ -7,7 +7,12 @@ import {
   type SymbolReport,
   UNFINISHED_NAMED,
 } from "../../domain/batch.ts";
-import { BatchFailedError, SessionNotSettledError, SymbolsMissingError } from "../../domain/errors.ts";
+import {
+  BatchFailedError,
+  InvalidInputError,
+  SessionNotSettledError,
+  SymbolsMissingError,
+} from "../../domain/errors.ts";
 import { rawDataKey } from "../../domain/object-keys.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
 import type { TradingCalendar } from "../../domain/trading-calendar.ts";
@@ -18,7 +23,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import { readStoredDay, type StoredBatchFile } from "../runtime/stored-day.ts";
 import { readStoredList, storedListDates } from "../runtime/symbols-csv.ts";
 import { createThrottle } from "../runtime/throttle.ts";
-import { type FetchedSymbol, fetchSymbol } from "./fetch-symbol.ts";
+import { type FetchedSymbol, fetchSymbol, type RequestCounters } from "./fetch-symbol.ts";
 import type { PriceSource } from "./price-source.ts";
 
 /** Requests of one batch that may be under way at the same time. */
@@ -38,13 +43,16 @@ export interface FetchBatchOptions {
  * reports one outcome for every symbol of the batch.
  * @throws BatchFailedError where every symbol failed for a transient reason; nothing is stored then.
  * @throws SymbolsMissingError where the event names no symbols and no list is stored.
- * @throws SessionNotSettledError where the date's session is not over.
+ * @throws SessionNotSettledError where the date's session is not over; InvalidInputError where it has none.
  */
 export async function fetchBatch(event: BatchEvent, options: FetchBatchOptions): Promise<BatchResult> {
   const { runtime, calendar } = options;
   const { store, clock } = runtime;
   const startedAt = clock.now();
   const date = event.date ?? calendar.lastFinishedTradingDay(startedAt);
+  if (!calendar.isTradingDay(date)) {
+    throw new InvalidInputError(`the exchange has no session on ${date}: there is nothing to fetch`);
+  }
   if (startedAt < settledInstant(date)) throw new SessionNotSettledError(describeSettling(date));
   const symbols = [...new Set(event.symbols ?? (await newestSymbols(store, date)))];
   const batchNumber = event.batchNumber ?? null;
@@ -56,11 +64,14 @@ export async function fetchBatch(event: BatchEvent, options: FetchBatchOptions):
     .filter(({ outcome }) => isFinal(outcome));
   for (const { outcome } of finished) runtime.onOutcome?.(outcome, batchNumber);
   const known = new Set(finished.map(({ symbol }) => symbol));
+  const counters: RequestCounters = { requests: 0, retries: 0 };
   const fetched = await fetchSymbols(
     symbols.filter((symbol) => !known.has(symbol)),
-    { date, batchNumber, workers: event.concurrentBatches ?? 1 },
+    { date, batchNumber, workers: event.concurrentBatches ?? 1, counters },
     options,
   );
+  runtime.metrics.add("upstreamRequests", counters.requests);
+  runtime.metrics.add("upstreamRetries", counters.retries);
   refuseLostBatch(fetched, finished, key);
 
   const ownFile = stored.files.find((file) => file.key === key);
@@ -89,11 +100,12 @@ interface BatchPlace {
   readonly batchNumber: number | null;
   /** Batches that run at the same time. */
   readonly workers: number;
+  readonly counters: RequestCounters;
 }
 
 async function fetchSymbols(
   symbols: readonly string[],
-  { date, batchNumber, workers }: BatchPlace,
+  { date, batchNumber, workers, counters }: BatchPlace,
   { source, requestsPerSecond, runtime }: FetchBatchOptions,
 ): Promise<FetchedSymbol[]> {
   if (symbols.length === 0) return [];
@@ -104,7 +116,7 @@ async function fetchSymbols(
   const throttle = createThrottle(requestsPerSecond === null ? null : requestsPerSecond / workers);
   const limit = pLimit(REQUESTS_AT_ONCE);
   return limit.map(symbols, async (symbol) => {
-    const fetched = await fetchSymbol(symbol, { source, throttle, runtime, date, batchNumber });
+    const fetched = await fetchSymbol(symbol, { source, throttle, counters, runtime, date, batchNumber });
     runtime.onOutcome?.(fetched.report.outcome, batchNumber);
     return fetched;
   });

@@ -25,28 +25,37 @@ export interface FetchedSymbol {
   readonly transient: boolean;
 }
 
+/** What a batch asked of the upstream. */
+export interface RequestCounters {
+  /** Retries included. */
+  requests: number;
+  retries: number;
+}
+
 /** What fetching a symbol needs. */
 export interface SymbolFetcherOptions {
   readonly source: PriceSource;
   readonly throttle: Throttle;
-  readonly runtime: Pick<Runtime, "clock" | "random" | "logger" | "metrics">;
+  /** Counted up with every request. */
+  readonly counters: RequestCounters;
+  readonly runtime: Pick<Runtime, "clock" | "random" | "logger">;
   readonly date: string;
   readonly batchNumber: number | null;
 }
 
 /** Fetches one symbol's bar. Trouble becomes its outcome, never an error: the other symbols of the batch go on. */
 export async function fetchSymbol(symbol: string, options: SymbolFetcherOptions): Promise<FetchedSymbol> {
-  const { source, throttle, runtime, date, batchNumber } = options;
-  const { logger, metrics, clock, random } = runtime;
+  const { source, throttle, counters, runtime, date, batchNumber } = options;
+  const { logger, clock, random } = runtime;
   let attempts = 0;
   const ask = () =>
     throttle(() => {
       attempts += 1;
-      metrics.add("upstreamRequests", 1);
+      counters.requests += 1;
       return source.fetchChart(symbol, date, date);
     });
   const onRetry = (error: Error, attempt: number, delayMs: number): void => {
-    metrics.add("upstreamRetries", 1);
+    counters.retries += 1;
     logger.debug("asking again", { symbol, batchNumber, attempt, delayMs, reason: messageOf(error) });
   };
   try {

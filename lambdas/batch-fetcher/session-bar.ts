@@ -52,12 +52,17 @@ export function sessionOutcome({ answer, answeredAt }: TimedAnswer, question: Se
     close: row.close,
     adjustedClose: row.adjustedClose,
     volume: row.volume,
-    dividend: answer.dividends.get(question.date) ?? null,
-    splitRatio: answer.splits.get(question.date) ?? null,
+    dividend: actionOn(answer.dividends, question.date),
+    splitRatio: actionOn(answer.splits, question.date),
     fetchTimestamp: answeredAt,
     batchNumber: question.batchNumber,
   });
   return checked.valid ? { outcome: "fetched", bar: checked.bar } : { outcome: "invalid", reason: checked.reason };
+}
+
+/** The value of an action on its ex-date, null on all other days. One that cannot be read is NaN, so that it is not lost in silence. */
+function actionOn(actions: ReadonlyMap<string, unknown>, date: string): unknown {
+  return actions.has(date) ? (actions.get(date) ?? Number.NaN) : null;
 }
 
 function sessionRow({ rows }: SessionChart, date: string): SessionRow | undefined {

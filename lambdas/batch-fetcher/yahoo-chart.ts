@@ -128,31 +128,34 @@ function readResult(result: ChartResult): ChartAnswer {
   };
 }
 
-/**
- * Dates and times of stamps in the exchange's own zone. `meta.gmtoffset` is not used: it is today's
- * offset, not that of the session.
- */
-function exchangeClock(meta: ChartResult["meta"]): {
+/** Dates and opening times of stamps, in seconds since 1970, as the exchange's clock shows them. */
+interface ExchangeClock {
   dateOf(seconds: number): string;
   isOpening(seconds: number): boolean;
-} {
-  const zone = meta.exchangeTimezoneName;
-  if (zone === undefined) {
-    const noZone = (): never => {
-      throw unusable("rows, but no name of the exchange's time zone");
-    };
-    return { dateOf: noZone, isOpening: noZone };
+}
+
+/**
+ * The clock of the exchange's own zone. `meta.gmtoffset` is not used: it is today's offset, not that
+ * of the session.
+ */
+function exchangeClock({ exchangeTimezoneName: zone, currentTradingPeriod }: ChartResult["meta"]): ExchangeClock {
+  function readClock<Reading>(seconds: number, read: (epochMs: number, timeZone: string) => Reading): Reading {
+    if (zone === undefined) throw unusable("rows, but no name of the exchange's time zone");
+    try {
+      return read(seconds * 1000, zone);
+    } catch (cause) {
+      throw unusable(
+        `the time ${seconds} in the zone ${JSON.stringify(zone.slice(0, 40))}, which no calendar has`,
+        cause,
+      );
+    }
   }
-  try {
-    const start = meta.currentTradingPeriod?.regular?.start;
-    const opening = start === undefined ? ASX_OPEN : timeInZone(start * 1000, zone);
-    return {
-      dateOf: (seconds) => dateInZone(seconds * 1000, zone),
-      isOpening: (seconds) => timeInZone(seconds * 1000, zone) === opening,
-    };
-  } catch (cause) {
-    throw unusable(`an unknown time zone ${JSON.stringify(zone.slice(0, 40))}`, cause);
-  }
+  const start = currentTradingPeriod?.regular?.start;
+  return {
+    dateOf: (seconds) => readClock(seconds, dateInZone),
+    isOpening: (seconds) =>
+      readClock(seconds, timeInZone) === (start === undefined ? ASX_OPEN : readClock(start, timeInZone)),
+  };
 }
 
 function price(value: unknown): unknown {
@@ -160,7 +163,7 @@ function price(value: unknown): unknown {
 }
 
 function ratio(numerator: unknown, denominator: unknown): unknown {
-  return typeof numerator === "number" && typeof denominator === "number" ? numerator / denominator : null;
+  return typeof numerator === "number" && typeof denominator === "number" ? numerator / denominator : Number.NaN;
 }
 
 function errorCode(body: Uint8Array): string | undefined {

@@ -90,10 +90,14 @@ function redirectTarget(response: Response): string {
   return target === null ? "an unreadable address" : `${target.origin}${target.pathname}`;
 }
 
+/** `Fri, 31 May 2024 09:30:00 GMT`: the form that RFC 9110 asks of senders. */
+const HTTP_DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
+
 /** Milliseconds of a Retry-After header in either of its forms, seconds or a date; undefined for anything else. */
 export function parseRetryAfter(header: string | null, now: number): number | undefined {
   if (header === null) return undefined;
   if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1000;
+  if (!HTTP_DATE.test(header.trim())) return undefined;
   const at = Date.parse(header);
   return Number.isNaN(at) ? undefined : Math.max(0, at - now);
 }

@@ -38,7 +38,7 @@ export function createHandler<Message>(name: string, runtime: Runtime, useCase: 
 /** A handler made on its first call, so that loading the module needs no environment. */
 export function lazyHandler<Message>(create: () => Handler<Message>): Handler<Message> {
   let handler: Handler<Message> | undefined;
-  return (event) => {
+  return async (event) => {
     handler ??= create();
     return handler(event);
   };

@@ -1,0 +1,205 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { InvalidInputError } from "../../domain/errors.ts";
+import type { ObjectStore } from "../../domain/object-store.ts";
+
+/** An empty store, and how to put it away. */
+export interface OpenedStore {
+  readonly store: ObjectStore;
+  close(): Promise<void>;
+}
+
+const UNSAFE_KEYS = ["../x", "/x", "a//b", "a/../b", ".hidden", "a\\b", ""];
+
+/** More than two of the pages of 1,000 that S3 lists at a time. */
+const MANY = 1_234;
+
+/** Requests under way at a time: below the sockets of an S3 client, so that none waits for its turn until it times out. */
+const PARALLEL = 40;
+
+/**
+ * The promises of the ObjectStore port, for every kind of store.
+ * @param open gives an empty store of its own to every test.
+ */
+export function describeObjectStore(name: string, open: () => Promise<OpenedStore>): void {
+  describe(`${name} keeps the promises of an object store:`, () => {
+    let opened: OpenedStore;
+    let store: ObjectStore;
+
+    beforeEach(async () => {
+      opened = await open();
+      store = opened.store;
+    });
+
+    afterEach(() => opened.close());
+
+    async function keysOf(prefix: string): Promise<string[]> {
+      return (await store.list(prefix)).map(({ key }) => key);
+    }
+
+    it.each([
+      ["no bytes", new Uint8Array()],
+      ["one byte", Uint8Array.of(0)],
+      [
+        "every byte there is, line ends and broken UTF-8 among them",
+        Uint8Array.from({ length: 256 }, (_, byte) => byte),
+      ],
+      ["1 MiB of random bytes", randomBytes(1024 * 1024, 20_240_531)],
+    ])("it gives %s back as they were, and their size", async (_, bytes) => {
+      await store.put("raw-data/object.parquet", bytes);
+      expectBytes(await store.get("raw-data/object.parquet"), bytes);
+      const stored = { key: "raw-data/object.parquet", bytes: bytes.length };
+      expect(await store.head("raw-data/object.parquet")).toEqual(stored);
+      expect(await store.list("")).toEqual([stored]);
+    });
+
+    it("it stores the part of a buffer that it is given, not the buffer behind it", async () => {
+      await store.put("part", Uint8Array.of(1, 2, 3, 4, 5).subarray(1, 4));
+      expectBytes(await store.get("part"), Uint8Array.of(2, 3, 4));
+    });
+
+    it("it is not changed by what a caller does to the bytes afterwards", async () => {
+      const given = Uint8Array.of(1, 2, 3);
+      await store.put("mine", given);
+      given.fill(9);
+      (await store.get("mine"))?.fill(8);
+      expectBytes(await store.get("mine"), Uint8Array.of(1, 2, 3));
+    });
+
+    it.each([
+      ["longer", 10, 5_000],
+      ["shorter", 5_000, 10],
+      ["empty", 10, 0],
+    ])("it replaces an object by one that is %s", async (_, before, after) => {
+      await store.put("runs/2024-05-31.json", new Uint8Array(before).fill(1));
+      await store.put("runs/2024-05-31.json", new Uint8Array(after).fill(2));
+      expectBytes(await store.get("runs/2024-05-31.json"), new Uint8Array(after).fill(2));
+      expect(await store.list("")).toEqual([{ key: "runs/2024-05-31.json", bytes: after }]);
+    });
+
+    it("it has nothing where nothing was put", async () => {
+      expect(await store.list("")).toEqual([]);
+      expect(await store.list("raw-data/")).toEqual([]);
+      expect(await store.get("absent")).toBeUndefined();
+      expect(await store.head("absent")).toBeUndefined();
+      expect(await store.get("no/such/folder")).toBeUndefined();
+      expect(await store.head("no/such/folder")).toBeUndefined();
+    });
+
+    it("it has nothing beside what was put", async () => {
+      await store.put("raw-data/2024-05-31.parquet", Uint8Array.of(1));
+      for (const key of ["raw-data/2024-05-30.parquet", "raw-data/2024-05-31", "2024-05-31.parquet"]) {
+        expect(await store.get(key)).toBeUndefined();
+        expect(await store.head(key)).toBeUndefined();
+      }
+    });
+
+    it("it does not take an object for another whose key goes on", async () => {
+      await store.put("raw-data/batch-10", Uint8Array.of(1, 2));
+      expect(await store.head("raw-data/batch-1")).toBeUndefined();
+      expect(await store.get("raw-data/batch-1")).toBeUndefined();
+      await store.put("raw-data/batch-1", Uint8Array.of(1));
+      expect(await store.head("raw-data/batch-1")).toEqual({ key: "raw-data/batch-1", bytes: 1 });
+    });
+
+    it("it has no object where only a folder is", async () => {
+      await store.put("raw-data/2024-05-31.parquet", Uint8Array.of(1));
+      expect(await store.head("raw-data")).toBeUndefined();
+      expect(await store.get("raw-data")).toBeUndefined();
+    });
+
+    it("it lists in order of key, whatever the order of the puts", async () => {
+      const keys = ["runs/b", "raw-data/batch-10", "raw-data/batch-2", "Z", "a", "raw-data/batch-0", "runs/A"];
+      for (const key of keys) await store.put(key, Uint8Array.of(1));
+      expect(await keysOf("")).toEqual([
+        "Z",
+        "a",
+        "raw-data/batch-0",
+        "raw-data/batch-10",
+        "raw-data/batch-2",
+        "runs/A",
+        "runs/b",
+      ]);
+    });
+
+    it("it lists by any beginning of a key, not by whole folders only", async () => {
+      const keys = [
+        "raw-data/2024-05-30.parquet",
+        "raw-data/2024-05-31-batch-0.parquet",
+        "raw-data/2024-05-31-batch-1.parquet",
+        "raw-data/2024-05-31.parquet",
+        "raw-data/2024-06-03.parquet",
+        "raw-data2/2024-05-31.parquet",
+        "runs/2024-05-31.json",
+      ];
+      await Promise.all(keys.map((key) => store.put(key, Uint8Array.of(1))));
+      expect(await keysOf("raw-data/2024-05-31")).toEqual(keys.slice(1, 4));
+      expect(await keysOf("raw-data/")).toEqual(keys.slice(0, 5));
+      expect(await keysOf("raw-data")).toEqual(keys.slice(0, 6));
+      expect(await keysOf("r")).toEqual(keys);
+      expect(await keysOf("runs/2024-05-31.json")).toEqual(["runs/2024-05-31.json"]);
+      expect(await keysOf("2024-05-31")).toEqual([]);
+      expect(await keysOf("raw-data/2024-05-31/")).toEqual([]);
+    });
+
+    it("it lists what lies in folders of folders", async () => {
+      await store.put("curated/year=2024/month=05/part-0.parquet", Uint8Array.of(1, 2));
+      const stored = { key: "curated/year=2024/month=05/part-0.parquet", bytes: 2 };
+      expect(await store.list("curated/")).toEqual([stored]);
+      expect(await store.list("curated/year=2024/mon")).toEqual([stored]);
+      expect(await store.list("curated/year=2023")).toEqual([]);
+    });
+
+    it(`it lists all of ${MANY} objects`, { timeout: 30_000 }, async () => {
+      const keys = Array.from({ length: MANY }, (_, index) => `many/${String(index).padStart(5, "0")}`);
+      for (let start = 0; start < MANY; start += PARALLEL) {
+        const some = keys.slice(start, start + PARALLEL);
+        await Promise.all(some.map((key) => store.put(key, Uint8Array.of(1))));
+      }
+      expect(await keysOf("many/")).toEqual(keys);
+      expect(await keysOf("many/001")).toEqual(keys.slice(100, 200));
+    });
+
+    it.each(UNSAFE_KEYS)("it refuses the key %j and writes nothing", async (key) => {
+      await expect(store.put(key, Uint8Array.of(1))).rejects.toThrow(InvalidInputError);
+      await expect(store.get(key)).rejects.toThrow(InvalidInputError);
+      await expect(store.head(key)).rejects.toThrow(InvalidInputError);
+      expect(await store.list("")).toEqual([]);
+    });
+
+    it("it gives no address for an unsafe key", () => {
+      for (const key of UNSAFE_KEYS) expect(() => store.locate(key), key).toThrow(InvalidInputError);
+    });
+
+    it("it keeps one of the values whole where 20 are put under one key at the same time", async () => {
+      const size = 4_096;
+      const values = Array.from({ length: 20 }, (_, index) => new Uint8Array(size).fill(index + 1));
+      await Promise.all(values.map((value) => store.put("contested", value)));
+      const kept = await store.get("contested");
+      expectBytes(kept, new Uint8Array(size).fill(kept?.[0] ?? 0));
+      expect(values.map(([first]) => first)).toContain(kept?.[0]);
+      expect(await store.list("")).toEqual([{ key: "contested", bytes: size }]);
+    });
+
+    it("it gives every object an address of its own, which ends in the key", () => {
+      expect(store.locate("runs/2024-05-31.json")).toMatch(/\/runs\/2024-05-31\.json$/);
+      expect(store.locate("runs/2024-05-30.json")).not.toBe(store.locate("runs/2024-05-31.json"));
+    });
+  });
+}
+
+/** Compares bytes at once: a difference in a megabyte is not worth printing. */
+function expectBytes(found: Uint8Array | undefined, expected: Uint8Array): void {
+  expect(found?.length).toBe(expected.length);
+  expect(found !== undefined && Buffer.compare(found, expected) === 0, "the bytes are those expected").toBe(true);
+}
+
+/** Bytes that do not compress and are the same in every run: Marsaglia's xorshift32. */
+function randomBytes(length: number, seed: number): Uint8Array {
+  let state = seed;
+  return Uint8Array.from({ length }, () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return state & 0xff;
+  });
+}

@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import { BatchFailedError } from "../../domain/errors.ts";
+import { createHandler, lazyHandler } from "../../lambdas/runtime/lambda-handler.ts";
+import { createTestRuntime } from "../support/test-runtime.ts";
+
+/** The error that a handler throws when its use case throws `error`. */
+async function reported(error: unknown): Promise<Error> {
+  const handler = createHandler("test", createTestRuntime(), async () => {
+    throw error;
+  });
+  const thrown: unknown = await handler({}).catch((caught: unknown) => caught);
+  if (thrown instanceof Error) return thrown;
+  throw new Error("no Error was thrown");
+}
+
+describe("an error of a handler", () => {
+  it("keeps its name, by which the workflow retries, and its cause", async () => {
+    const cause = new BatchFailedError("all 100 symbols failed");
+    expect(await reported(cause)).toMatchObject({ name: "BatchFailedError", message: "all 100 symbols failed", cause });
+  });
+
+  it("is bounded: long messages are cut, and the stack is left to the log", async () => {
+    const { message, stack } = await reported(new RangeError("x".repeat(10_000)));
+    expect(message).toHaveLength(256);
+    expect(stack?.length).toBeLessThan(300);
+  });
+
+  it("is one line", async () => {
+    expect((await reported(new Error("two\n  lines"))).message).toBe("two lines");
+  });
+
+  it("is logged whole", async () => {
+    const runtime = createTestRuntime();
+    const handler = createHandler("test", runtime, async () => {
+      throw new Error("y".repeat(300));
+    });
+    await expect(handler({})).rejects.toThrow("y");
+    expect(runtime.logs).toEqual([`error test failed: ${"y".repeat(300)}`]);
+  });
+});
+
+describe("a handler", () => {
+  it("publishes its metrics whether it succeeds or fails", async () => {
+    let published = 0;
+    const publish = (): void => {
+      published += 1;
+    };
+    const metrics = { add: () => undefined, publish };
+    const runtime = { ...createTestRuntime(), metrics };
+    await createHandler("test", runtime, async () => "done")({});
+    await expect(
+      createHandler("test", runtime, async () => {
+        throw new Error("no");
+      })({}),
+    ).rejects.toThrow("no");
+    expect(published).toBe(2);
+  });
+
+  it("is made once, on its first call", async () => {
+    let made = 0;
+    const handler = lazyHandler(() => {
+      made += 1;
+      return async (event) => event;
+    });
+    expect(made).toBe(0);
+    expect([await handler(1), await handler(2)]).toEqual([1, 2]);
+    expect(made).toBe(1);
+  });
+});

@@ -1,0 +1,51 @@
+import { PassThrough } from "node:stream";
+import { text } from "node:stream/consumers";
+import { runProgram } from "../../cli/program.ts";
+import type { Terminal } from "../../cli/terminal.ts";
+import type { Environment } from "../../lambdas/runtime/runtime.ts";
+import { createTestClock } from "./test-clock.ts";
+import { EVENING } from "./test-runtime.ts";
+
+/** What a command printed and how it ended. */
+export interface CommandResult {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly exitCode: number;
+}
+
+/** Surroundings of a command that a test decides. */
+export interface CommandOptions {
+  /** ISO 8601 with an offset. */
+  readonly now?: string;
+  readonly interactive?: boolean;
+  readonly environment?: Environment;
+  readonly interrupted?: () => Promise<void>;
+  /** Told of what is printed on standard output as it is printed. */
+  readonly onOutput?: (text: string) => void;
+}
+
+/** Runs `asx` with arguments as a shell would split them, in this process. */
+export async function asx(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+  const stdout = new PassThrough();
+  const stderr = new PassThrough();
+  let exitCode = 0;
+  const terminal: Terminal = {
+    stdout,
+    stderr,
+    interactive: options.interactive ?? false,
+    environment: options.environment ?? {},
+    clock: createTestClock(options.now ?? EVENING),
+    retryDelayMs: 0,
+    interrupted: options.interrupted ?? (() => new Promise(() => undefined)),
+    exit: (code) => {
+      exitCode = code;
+    },
+  };
+  stdout.on("data", (chunk: Buffer) => options.onOutput?.(chunk.toString()));
+  const printed = Promise.all([text(stdout), text(stderr)]);
+  await runProgram(terminal, args);
+  stdout.end();
+  stderr.end();
+  const [out, err] = await printed;
+  return { stdout: out, stderr: err, exitCode };
+}
