@@ -3,7 +3,7 @@ import { DateNotStoredError } from "../domain/errors.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
 import { parseInput } from "../domain/parse.ts";
 import { tradingDate } from "../domain/trading-date.ts";
-import { openStore } from "../stores/open-store.ts";
+import { openStore, type StoreOptions } from "../stores/open-store.ts";
 import { readDayFiles } from "./day-files.ts";
 import { ParquetEngine } from "./parquet-engine.ts";
 
@@ -20,10 +20,11 @@ export class Aggregator {
   /**
    * Opens a store for reading.
    * @param url `file:./data`, `s3://bucket` or `s3://bucket/folder`.
+   * @param options `endpoint`: an S3 service other than AWS's own.
    * @throws InvalidInputError for another address.
    */
-  static async open(url: string): Promise<Aggregator> {
-    const store = openStore(url);
+  static async open(url: string, options: StoreOptions = {}): Promise<Aggregator> {
+    const store = openStore(url, options);
     return new Aggregator(store, await ParquetEngine.open());
   }
 

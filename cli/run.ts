@@ -9,7 +9,7 @@ import { describeSettling, settledInstant } from "../domain/trading-date.ts";
 import { marketClosures } from "../lambdas/runtime/environment.ts";
 import { silentMetrics } from "../lambdas/runtime/metrics.ts";
 import type { Runtime } from "../lambdas/runtime/runtime.ts";
-import { openStore } from "../stores/open-store.ts";
+import { endpointOf, openStore } from "../stores/open-store.ts";
 import {
   dateArgument,
   datesArgument,
@@ -95,7 +95,7 @@ export function runCommand(terminal: Terminal): Command {
 
 async function run(options: RunOptions, terminal: Terminal): Promise<void> {
   const { stdout, stderr, clock } = terminal;
-  const store = openStore(options.store);
+  const store = openStore(options.store, { endpoint: endpointOf(terminal.environment) });
   const closures =
     options.closures ?? parseInput(closuresEnvironment, terminal.environment, "environment").MARKET_CLOSURES;
   const calendar = createTradingCalendar(closures);

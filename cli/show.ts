@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { Aggregator } from "../aggregator/index.ts";
 import type { Bar } from "../domain/bar.ts";
 import { BAR_COLUMNS } from "../domain/bar-columns.ts";
+import { endpointOf } from "../stores/open-store.ts";
 import { dateArgument, storeArgument, symbolArgument, wholeNumberArgument } from "./arguments.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
 import { whole } from "./numbers.ts";
@@ -40,9 +41,9 @@ export function showCommand(terminal: Terminal): Command {
 
 async function show(
   { date, symbol, store, limit, json }: ShowOptions,
-  { stdout, stderr, exit }: Terminal,
+  { stdout, stderr, environment, exit }: Terminal,
 ): Promise<void> {
-  const aggregator = await Aggregator.open(store);
+  const aggregator = await Aggregator.open(store, { endpoint: endpointOf(environment) });
   try {
     const all = await aggregator.loadDate(date);
     const bars = symbol === undefined ? all : all.filter((bar) => bar.symbol === symbol);

@@ -5,7 +5,7 @@ import type { ObjectStore, StoredObject } from "../domain/object-store.ts";
 import { parseRunSummary } from "../domain/parse-run-summary.ts";
 import type { BatchEntry, RunSummary } from "../domain/run-summary.ts";
 import { createTradingCalendar } from "../domain/trading-calendar.ts";
-import { openStore } from "../stores/open-store.ts";
+import { endpointOf, openStore } from "../stores/open-store.ts";
 import { sha256 } from "../stores/sha256.ts";
 import { dateArgument, storeArgument } from "./arguments.ts";
 import { EXIT_CODES, exitCodeOf } from "./exit-codes.ts";
@@ -53,7 +53,7 @@ export function statusCommand(terminal: Terminal): Command {
 }
 
 async function status(options: StatusOptions, terminal: Terminal): Promise<void> {
-  const store = openStore(options.store);
+  const store = openStore(options.store, { endpoint: endpointOf(terminal.environment) });
   const date =
     options.date ?? (await newestDate(store)) ?? createTradingCalendar().lastFinishedTradingDay(terminal.clock.now());
   const bytes = await store.get(runKey(date));

@@ -7,12 +7,23 @@ import { createS3Store } from "./s3-store.ts";
 const S3_ADDRESS = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*))?$/;
 const FOLDER_NAME = /^[A-Za-z0-9_=-][A-Za-z0-9._=-]*$/;
 
+/** How a store is reached, beside its address. */
+export interface StoreOptions {
+  /** Address of an S3 service other than AWS's own; it is asked with the bucket in the path. */
+  readonly endpoint?: string | undefined;
+}
+
+/** The S3 endpoint that environment variables name, as the AWS SDK knows them. */
+export function endpointOf(environment: Readonly<Record<string, string | undefined>>): string | undefined {
+  return environment["AWS_ENDPOINT_URL_S3"] ?? environment["AWS_ENDPOINT_URL"];
+}
+
 /**
  * Opens the store of an address: `file:./data`, `file:///srv/data`, `s3://bucket` or `s3://bucket/folder`.
  * A relative folder is meant from the working directory. Nothing is touched yet.
  * @throws InvalidInputError for any other address.
  */
-export function openStore(url: string): ObjectStore {
+export function openStore(url: string, { endpoint }: StoreOptions = {}): ObjectStore {
   if (url.startsWith("file:")) return createLocalStore(folderOf(url));
   const match = S3_ADDRESS.exec(url);
   const bucket = match?.[1];
@@ -20,7 +31,7 @@ export function openStore(url: string): ObjectStore {
   const below = match?.[2] ?? "";
   const prefix = below.endsWith("/") ? below.slice(0, -1) : below;
   if (below !== "" && !prefix.split("/").every((name) => FOLDER_NAME.test(name))) throw refused(url);
-  return createS3Store({ bucket, prefix });
+  return createS3Store({ bucket, prefix }, endpoint === undefined ? {} : { endpoint, forcePathStyle: true });
 }
 
 function folderOf(url: string): string {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { parseInput } from "../../domain/parse.ts";
-import { openStore } from "../../stores/open-store.ts";
+import { endpointOf, openStore } from "../../stores/open-store.ts";
 import { systemClock } from "./clock.ts";
 import { createLambdaLogger } from "./logger.ts";
 import { createLambdaMetrics } from "./metrics.ts";
@@ -12,7 +12,7 @@ const storeEnvironment = z.object({ STORE_URL: z.string().min(1) });
 export function createLambdaRuntime(serviceName: string, environment: Environment): Runtime {
   const { STORE_URL } = parseInput(storeEnvironment, environment, "environment");
   return {
-    store: openStore(STORE_URL),
+    store: openStore(STORE_URL, { endpoint: endpointOf(environment) }),
     fetch: globalThis.fetch,
     clock: systemClock,
     random: Math.random,

@@ -1,9 +1,10 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { runSummary } from "../../domain/run-summary.ts";
 import { type Delivery, type RunningSandbox, startSandbox } from "../../sandbox/server.ts";
+import { startS3Server } from "../support/s3-server.ts";
 import { EVENING } from "../support/test-runtime.ts";
 import { asx } from "../support/test-terminal.ts";
 import { createTinyMarket } from "../support/tiny-market.ts";
@@ -293,6 +294,27 @@ describe("asx show", () => {
 
   it("without a date is bad usage", async () => {
     expect((await asx(["show", "--store", store])).exitCode).toBe(64);
+  });
+});
+
+describe("a store in S3", () => {
+  it("takes a day, tells how it stands and gives it back, over the wire", async () => {
+    const server = await startS3Server();
+    try {
+      const environment = { AWS_ENDPOINT_URL_S3: server.endpoint };
+      vi.stubEnv("AWS_ACCESS_KEY_ID", "S3RVER")
+        .stubEnv("AWS_SECRET_ACCESS_KEY", "S3RVER")
+        .stubEnv("AWS_REGION", "ap-southeast-2");
+      const url = `s3://${await server.makeBucket()}/some/folder`;
+      const ran = await asx(["run", "--source", sandbox.url, "--rate", "unlimited", "--store", url], { environment });
+      expect(ran).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(`${url}/runs/${DAY}.json`) });
+      expect(await asx(["status", "--store", url], { environment })).toMatchObject({ exitCode: 0 });
+      const { stdout } = await asx(["show", "--date", DAY, "--store", url, "--json"], { environment });
+      expect(JSON.parse(stdout)).toMatchObject([{ symbol: "BHP", close: 10.1 }, { symbol: "CBA" }]);
+    } finally {
+      vi.unstubAllEnvs();
+      await server.close();
+    }
   });
 });
 
