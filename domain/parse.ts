@@ -39,7 +39,8 @@ function show(value: unknown, path: string): string {
 function toJson(value: unknown): string {
   return JSON.stringify(value, (key, part: unknown) => {
     if (isSecret(key)) return HIDDEN;
-    return typeof part === "bigint" || typeof part === "number" ? String(part) : part;
+    const hasNoForm = typeof part === "bigint" || (typeof part === "number" && !Number.isFinite(part));
+    return hasNoForm ? String(part) : part;
   });
 }
 

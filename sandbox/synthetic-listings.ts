@@ -20,6 +20,8 @@ export interface SyntheticListing {
   readonly ordinaryVolume: number;
   /** Share of days on which nothing trades. */
   readonly idleShare: number;
+  /** Whether the price provider knows it: debt issuers are listed and have no quotes. */
+  readonly isQuoted: boolean;
   /** Dividend yield a year, paid in two halves; 0 for most. */
   readonly dividendYield: number;
 }
@@ -111,6 +113,7 @@ function drawListing(marketSeed: number, symbol: string, index: number): Synthet
     dailyVolatility: isLarge ? 0.012 : 0.01 + 0.04 * chance(9),
     ordinaryVolume: Math.round(Math.exp((isLarge ? 14 : 7) + 4 * chance(10))),
     idleShare: isLarge ? 0 : chance(11) < 0.3 ? 0.5 * chance(12) : 0.02,
+    isQuoted: isLarge || chance(15) > 0.08,
     dividendYield: isLarge || chance(13) < 0.3 ? 0.01 + 0.06 * chance(14) : 0,
   };
 }

@@ -56,7 +56,7 @@ export function createSyntheticMarket({ seed, now }: SyntheticOptions): Market {
       const listing = listings.get(symbol);
       const dates = closedSessions();
       // Like the provider, the market forgets the whole history of a company that is gone.
-      if (listing === undefined || !isListed(listing, dates.at(-1) ?? "")) return undefined;
+      if (listing === undefined || !listing.isQuoted || !isListed(listing, dates.at(-1) ?? "")) return undefined;
       return shownHistory(listing, dates, from, to);
     },
   };

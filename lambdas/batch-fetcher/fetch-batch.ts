@@ -80,6 +80,7 @@ export async function fetchBatch(event: BatchEvent, options: FetchBatchOptions):
   const counts = countOutcomes(reports);
   const durationMs = clock.now() - startedAt;
   addMetrics(runtime, counts, durationMs);
+  runtime.logger.info(`${key} done`, { date, batchNumber, rows: file.rows, ...counts, ...counters, durationMs });
   const unfinished = reports.filter(({ outcome }) => !isFinal(outcome)).slice(0, UNFINISHED_NAMED);
   return { date, batchNumber, s3Key: key, ...file, counts, unfinished, durationMs };
 }

@@ -29,11 +29,9 @@ const CURRENCY = "AUD";
 export function sessionOutcome({ answer, answeredAt }: TimedAnswer, question: SessionQuestion): SessionOutcome {
   if (answer.kind === "notFound") return { outcome: "notFound" };
   if (answer.kind === "noData") return { outcome: "noTrade" };
-  if (answer.ticker !== undefined && answer.ticker !== question.ticker) {
-    return {
-      outcome: "invalid",
-      reason: `the answer is of ${JSON.stringify(answer.ticker.slice(0, 40))}, not ${question.ticker}`,
-    };
+  if (answer.ticker !== question.ticker) {
+    const named = answer.ticker === undefined ? "no symbol" : JSON.stringify(answer.ticker.slice(0, 40));
+    return { outcome: "invalid", reason: `the answer is of ${named}, not ${question.ticker}` };
   }
   const row = sessionRow(answer, question.date);
   if (row === undefined) return { outcome: "noTrade" };

@@ -112,9 +112,11 @@ function readResult(result: ChartResult): ChartAnswer {
       volume: quote.volume?.[index],
     };
   });
-  const dividends = Object.values(events?.dividends ?? {}).map(
-    ({ date, amount }) => [zone.dateOf(date), amount] as const,
-  );
+  const dividends = new Map<string, unknown>();
+  for (const { date, amount } of Object.values(events?.dividends ?? {})) {
+    const exDate = zone.dateOf(date);
+    dividends.set(exDate, sum(dividends.get(exDate), amount));
+  }
   const splits = Object.values(events?.splits ?? {}).map(
     ({ date, numerator, denominator }) => [zone.dateOf(date), ratio(numerator, denominator)] as const,
   );
@@ -123,7 +125,7 @@ function readResult(result: ChartResult): ChartAnswer {
     ticker: meta.symbol,
     currency: meta.currency ?? undefined,
     rows,
-    dividends: new Map(dividends),
+    dividends,
     splits: new Map(splits),
   };
 }
@@ -160,6 +162,11 @@ function exchangeClock({ exchangeTimezoneName: zone, currentTradingPeriod }: Cha
 
 function price(value: unknown): unknown {
   return typeof value === "number" ? shortestFloat32(value) : value;
+}
+
+/** An ordinary and a special dividend can go ex on the same date. */
+function sum(before: unknown, amount: unknown): unknown {
+  return typeof before === "number" && typeof amount === "number" ? before + amount : amount;
 }
 
 function ratio(numerator: unknown, denominator: unknown): unknown {

@@ -37,13 +37,15 @@ export async function summariseRun(
   event: RunSummaryEvent,
   runtime: Omit<Runtime, "fetch" | "random">,
 ): Promise<RunDigest> {
-  const { store, clock, metrics } = runtime;
+  const { store, clock, metrics, logger } = runtime;
   const key = runKey(event.date);
   const summary = event.tradingDay ? await summariseTradingDay(event, key, runtime) : closedDay(event, clock.now());
   await store.put(key, new TextEncoder().encode(`${JSON.stringify(summary)}\n`));
 
   metrics.add(STATUS_METRICS[summary.status], 1);
   metrics.add("runDuration", Math.max(0, clock.now() - Date.parse(event.startedAt)));
+  const message = describe(summary, store.locate(key));
+  logger.info(message, { date: summary.date, status: summary.status, rows: summary.rows, ...summary.counts });
   return {
     date: summary.date,
     status: summary.status,
@@ -51,7 +53,7 @@ export async function summariseRun(
     totalSymbols: summary.symbols.total,
     rows: summary.rows,
     counts: summary.counts,
-    message: describe(summary, store.locate(key)),
+    message,
   };
 }
 

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { messageOf } from "../../domain/errors.ts";
 import type { Handler, Runtime } from "./runtime.ts";
 
@@ -15,19 +16,21 @@ class ReportedError extends Error {
   }
 }
 
+const identity = z.object({
+  date: z.string().optional().catch(undefined),
+  batchNumber: z.number().optional().catch(undefined),
+});
+
 /**
- * Makes a handler of a use case: logs what happened, publishes the metrics, and lets an error through
- * under its own name, by which the workflow decides whether to try again.
+ * Makes a handler of a use case: logs a failure whole, publishes the metrics, and lets the error
+ * through under its own name, by which the workflow decides whether to try again.
  */
 export function createHandler<Message>(name: string, runtime: Runtime, useCase: Handler<Message>): Handler<Message> {
   return async (event) => {
-    const startedAt = runtime.clock.now();
     try {
-      const message = await useCase(event);
-      runtime.logger.info(`${name} done`, { durationMs: runtime.clock.now() - startedAt });
-      return message;
+      return await useCase(event);
     } catch (error) {
-      runtime.logger.error(`${name} failed: ${messageOf(error)}`, { error });
+      runtime.logger.error(`${name} failed: ${messageOf(error)}`, { ...identity.safeParse(event).data, error });
       throw new ReportedError(error);
     } finally {
       runtime.metrics.publish();

@@ -75,7 +75,13 @@ export function parseDirectory(bytes: Uint8Array): Directory {
 
 function parseLines(bytes: Uint8Array): string[][] {
   try {
-    return parse(Buffer.from(bytes), { bom: true, relax_column_count: true, skip_empty_lines: true });
+    return parse(Buffer.from(bytes), {
+      bom: true,
+      record_delimiter: ["\r\n", "\n", "\r"],
+      relax_column_count: true,
+      relax_quotes: true,
+      skip_empty_lines: true,
+    });
   } catch (cause) {
     throw new DirectoryRefusedError(`the directory is no CSV: ${messageOf(cause)}; it begins ${beginning(bytes)}`, {
       cause,

@@ -53,7 +53,13 @@ export async function updateSymbols(event: SymbolUpdaterEvent, options: UpdateSy
   const listDates = tradingDay && event.symbols === undefined ? await storedListDates(runtime.store) : [];
   const list = await findSymbols(event, date, tradingDay, listDates, options);
   const symbolBatches = splitIntoBatches(list.symbols, config.batchSize);
-  for (const warning of list.warnings) runtime.logger.warn(warning);
+  for (const warning of list.warnings) runtime.logger.warn(warning, { date });
+  runtime.logger.info(`symbols of ${date} done`, {
+    date,
+    tradingDay,
+    symbols: list.symbols.length,
+    source: list.source,
+  });
   return {
     date,
     tradingDay,

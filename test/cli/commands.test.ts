@@ -67,7 +67,7 @@ describe("asx run", () => {
 
   it("off a terminal keeps its logs on standard error and shows no progress", async () => {
     const { stdout, stderr } = await run();
-    expect(stderr).toMatch(/^2024-05-31T09:30:00.000Z INFO symbol-updater done/);
+    expect(stderr).toMatch(/^2024-05-31T09:30:00.000Z INFO symbols of 2024-05-31 done/);
     expect(stdout).not.toContain("INFO");
     expect(stdout + stderr).not.toContain("\u001b[");
   });

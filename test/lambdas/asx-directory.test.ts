@@ -63,6 +63,7 @@ describe("a directory", () => {
     ["a byte order mark", (text) => `\uFEFF${text}`],
     ["CRLF", (text) => text.replaceAll("\n", "\r\n")],
     ["CRLF and a byte order mark", (text) => `\uFEFF${text.replaceAll("\n", "\r\n")}`],
+    ["LF in its first lines and CRLF after them", (text) => text.replace(/(?<=\n.*)\n/gs, "\r\n")],
     ["a newline at its end", (text) => `${text.trimEnd()}\n`],
     ["no newline at its end", (text) => text.trimEnd()],
     ["several newlines at its end", (text) => `${text}\n\n\n`],
@@ -72,6 +73,11 @@ describe("a directory", () => {
     ["spaces around its header's names", (text) => text.replace("Company name", " Company name ")],
   ])("reads the same with %s", (_case, change) => {
     for (const form of [OLDER, NEWER]) expect(parse(change(form))).toEqual(parse(form));
+  });
+
+  it("takes a quote inside an unquoted name for what it is", () => {
+    const [listing] = parse('Company name,ASX code\nTHE "X" COMPANY,THX\n').listings;
+    expect(listing).toMatchObject({ symbol: "THX", name: 'THE "X" COMPANY' });
   });
 
   it("reads the same with its columns in any order, and with columns it does not know", () => {

@@ -70,7 +70,13 @@ describe("the entries of the Lambdas", () => {
     expect(summary.returned).toMatchObject({ status: "complete", s3Key: `runs/${DAY}.json` });
 
     expect(batch.lines).toContainEqual(
-      expect.objectContaining({ level: "INFO", service: "batch-fetcher", message: "batch-fetcher done" }),
+      expect.objectContaining({
+        level: "INFO",
+        service: "batch-fetcher",
+        message: `raw-data/${DAY}-batch-0.parquet done`,
+        batchNumber: 0,
+        requests: 2,
+      }),
     );
     expect(batch.lines).toContainEqual(
       expect.objectContaining({

@@ -247,6 +247,13 @@ describe("an answer that is not of the stock asked for is invalid", () => {
     });
   });
 
+  it("that names no ticker", () => {
+    expect(sessionOutcome({ answer: chart([row()], { ticker: undefined }), answeredAt: EVENING }, QUESTION)).toEqual({
+      outcome: "invalid",
+      reason: "the answer is of no symbol, not BHP.AX",
+    });
+  });
+
   it("of another ticker even where it has no row of the date", () => {
     expect(sessionOutcome({ answer: chart([], { ticker: "CBA.AX" }), answeredAt: EVENING }, QUESTION)).toMatchObject({
       outcome: "invalid",

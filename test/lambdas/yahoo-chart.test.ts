@@ -232,6 +232,12 @@ describe("events", () => {
     );
   });
 
+  it("add an ordinary and a special dividend of the same ex-date", () => {
+    const date = epochSeconds(FRIDAY);
+    const events = { dividends: { a: { amount: 0.5, date }, b: { amount: 0.25, date } } };
+    expect(chartOf(chartBody({ rows, events })).dividends).toEqual(new Map([["2024-05-31", 0.75]]));
+  });
+
   it("give every split as new shares for one old, a consolidation below 1", () => {
     const split = (at: string, numerator: number, denominator: number) => {
       return { date: epochSeconds(at), numerator, denominator, splitRatio: "not read" };
