@@ -1,14 +1,17 @@
 import { Command } from "commander";
 import { z } from "zod";
 import { InvalidInputError } from "../domain/errors.ts";
+import type { ObjectStore } from "../domain/object-store.ts";
 import { parseInput } from "../domain/parse.ts";
 import { parseRunSummary } from "../domain/parse-run-summary.ts";
 import type { RunSummary } from "../domain/run-summary.ts";
 import { createTradingCalendar } from "../domain/trading-calendar.ts";
 import { describeSettling, settledInstant } from "../domain/trading-date.ts";
+import { priceSourceName } from "../lambdas/batch-fetcher/yahoo.ts";
 import { marketClosures } from "../lambdas/runtime/environment.ts";
 import { silentMetrics } from "../lambdas/runtime/metrics.ts";
 import type { Runtime } from "../lambdas/runtime/runtime.ts";
+import { readStoredDay } from "../lambdas/runtime/stored-day.ts";
 import { endpointOf, openStore } from "../stores/open-store.ts";
 import {
   dateArgument,
@@ -103,6 +106,7 @@ async function run(options: RunOptions, terminal: Terminal): Promise<void> {
   if (calendar.isTradingDay(date) && clock.now() < settledInstant(date)) {
     throw new InvalidInputError(describeSettling(date));
   }
+  await refuseMixedSources(store, date, options.source);
   const upstream = await openUpstream(options.source);
   const showsProgress = terminal.interactive && options.json !== true;
   const stderrLogger = createStderrLogger(stderr, clock);
@@ -155,6 +159,17 @@ async function run(options: RunOptions, terminal: Terminal): Promise<void> {
     progress.stop();
     await upstream.close();
   }
+}
+
+/** Stored bars are not asked for again: those of a made-up market would pass for real ones, or the other way round. */
+async function refuseMixedSources(store: ObjectStore, date: string, source: string): Promise<void> {
+  const expected = source === "live" ? "yahoo" : source === "sandbox" ? "stand-in" : priceSourceName(source);
+  const { files } = await readStoredDay(store, date);
+  const other = files.find(({ contents }) => contents.source !== undefined && contents.source !== expected);
+  if (other === undefined) return;
+  throw new InvalidInputError(
+    `${store.locate(other.key)} holds bars of another source (${other.contents.source}, this run has ${expected}); use another --store, so that made-up and real bars are not mixed`,
+  );
 }
 
 function eventOf({ symbols, acceptDirectory }: RunOptions, date: string) {

@@ -39,6 +39,9 @@ export const BAR_COLUMNS = [
 /** Key of the file metadata entry that holds the outcomes of symbols without a bar, as JSON. */
 export const OUTCOMES_METADATA_KEY = "asx-eod.outcomes";
 
+/** Key of the file metadata entry that names where the bars came from. */
+export const SOURCE_METADATA_KEY = "asx-eod.source";
+
 function column(name: string, field: keyof Bar, type: ColumnType, description: string): BarColumn {
   return { name, field, type, nullable: false, description };
 }

@@ -75,7 +75,7 @@ export async function fetchBatch(event: BatchEvent, options: FetchBatchOptions):
   refuseLostBatch(fetched, finished, key);
 
   const ownFile = stored.files.find((file) => file.key === key);
-  const file = await storeBatch(store, key, ownFile, fetched);
+  const file = await storeBatch(store, key, ownFile, fetched, options.source.name);
   const reports = [...finished, ...fetched.map(({ report }) => report)];
   const counts = countOutcomes(reports);
   const durationMs = clock.now() - startedAt;
@@ -140,12 +140,13 @@ async function storeBatch(
   key: string,
   before: StoredBatchFile | undefined,
   fetched: readonly FetchedSymbol[],
+  source: string,
 ): Promise<{ rows: number; bytes: number; sha256: string }> {
   const tried = new Set(fetched.map(({ report }) => report.symbol));
   const bars = [...(before?.contents.bars ?? []), ...fetched.flatMap(({ bar }) => bar ?? [])];
   const kept = (before?.contents.reports ?? []).filter(({ symbol }) => !tried.has(symbol));
   const reports = [...kept, ...fetched.flatMap(({ report, bar }) => (bar === undefined ? report : []))];
-  const bytes = await encodeBatchFile({ bars, reports });
+  const bytes = await encodeBatchFile({ bars, reports, source });
   const hash = sha256(bytes);
   if (hash !== before?.sha256) await store.put(key, bytes);
   return { rows: bars.length, bytes: bytes.length, sha256: hash };

@@ -47,6 +47,8 @@ export interface TimedAnswer {
 
 /** A provider of daily bars. */
 export interface PriceSource {
+  /** Recorded in every file, so that made-up bars are not taken for real ones. */
+  readonly name: string;
   /** The provider's name for a symbol, which its answers repeat. */
   tickerOf(symbol: string): string;
   /**

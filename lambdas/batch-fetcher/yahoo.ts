@@ -22,6 +22,7 @@ export interface YahooOptions {
 /** Yahoo's v8 chart: one endpoint, no cookie, no crumb. One request a call; retrying is the caller's. */
 export function createYahooSource({ baseUrl, userAgent, fetch, clock }: YahooOptions): PriceSource {
   return {
+    name: priceSourceName(baseUrl),
     tickerOf: toTicker,
     async fetchChart(symbol, from, to) {
       const url = chartUrl(baseUrl, symbol, from, to);
@@ -31,6 +32,11 @@ export function createYahooSource({ baseUrl, userAgent, fetch, clock }: YahooOpt
       return { answer: parseChartResponse(response), answeredAt: response.answeredAt };
     },
   };
+}
+
+/** `yahoo` for Yahoo's own hosts, `stand-in` for every other that answers like them. */
+export function priceSourceName(baseUrl: string): string {
+  return new URL(baseUrl).hostname.endsWith(".yahoo.com") ? "yahoo" : "stand-in";
 }
 
 /** The address of a chart. Yahoo takes whole seconds since 1970 and excludes the end; our dates include it. */

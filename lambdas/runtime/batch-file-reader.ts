@@ -1,7 +1,7 @@
 import { parquetMetadata, parquetReadObjects } from "hyparquet";
 import { z } from "zod";
 import type { Bar } from "../../domain/bar.ts";
-import { BAR_COLUMNS, OUTCOMES_METADATA_KEY } from "../../domain/bar-columns.ts";
+import { BAR_COLUMNS, OUTCOMES_METADATA_KEY, SOURCE_METADATA_KEY } from "../../domain/bar-columns.ts";
 import { type SymbolReport, symbolReport } from "../../domain/batch.ts";
 import { messageOf, StoredFileError } from "../../domain/errors.ts";
 import { parseRawDataKey } from "../../domain/object-keys.ts";
@@ -12,6 +12,8 @@ export interface BatchContents {
   readonly bars: readonly Bar[];
   /** The outcomes of symbols without a bar in the file. */
   readonly reports: readonly SymbolReport[];
+  /** The name of the price source; undefined where the file does not say. */
+  readonly source?: string | undefined;
 }
 
 const REQUIRED_COLUMNS = BAR_COLUMNS.filter(({ nullable }) => !nullable).map(({ name }) => name);
@@ -31,10 +33,12 @@ export async function decodeBatchFile(key: string, bytes: Uint8Array): Promise<B
     const missing = REQUIRED_COLUMNS.filter((name) => !columns.has(name));
     if (missing.length > 0) throw new Error(`it has no column ${missing.join(", ")}`);
     const rows = metadata.num_rows === 0n ? [] : await parquetReadObjects({ file, metadata });
-    const outcomes = metadata.key_value_metadata?.find((entry) => entry.key === OUTCOMES_METADATA_KEY)?.value;
+    const metadataOf = (name: string) => metadata.key_value_metadata?.find((entry) => entry.key === name)?.value;
+    const outcomes = metadataOf(OUTCOMES_METADATA_KEY);
     return {
       bars: rows.map((row) => barOfRow(storedRow(row), date)),
       reports: outcomes === undefined ? [] : z.array(symbolReport).parse(JSON.parse(outcomes)),
+      source: metadataOf(SOURCE_METADATA_KEY),
     };
   } catch (cause) {
     throw new StoredFileError(

@@ -1,7 +1,7 @@
 import { Writable } from "node:stream";
 import parquet, { type FieldDefinition } from "parquetjs-lite";
 import type { Bar } from "../../domain/bar.ts";
-import { BAR_COLUMNS, type BarColumn, OUTCOMES_METADATA_KEY } from "../../domain/bar-columns.ts";
+import { BAR_COLUMNS, type BarColumn, OUTCOMES_METADATA_KEY, SOURCE_METADATA_KEY } from "../../domain/bar-columns.ts";
 import type { SymbolReport } from "../../domain/batch.ts";
 import { compareSymbols } from "../../domain/symbol.ts";
 import { toEpochDays } from "../../domain/trading-date.ts";
@@ -11,7 +11,7 @@ import type { BatchContents } from "./batch-file-reader.ts";
  * Encodes a batch file: the bars sorted by symbol, Snappy, one row group; in the file's metadata the
  * outcomes of the symbols without a bar. The same contents give the same bytes.
  */
-export async function encodeBatchFile({ bars, reports }: BatchContents): Promise<Uint8Array> {
+export async function encodeBatchFile({ bars, reports, source }: BatchContents): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
   const sink = new Writable({
     write(chunk: Buffer, _encoding, done) {
@@ -24,6 +24,7 @@ export async function encodeBatchFile({ bars, reports }: BatchContents): Promise
       rowGroupSize: 1_000_000,
     });
     writer.setMetadata(OUTCOMES_METADATA_KEY, JSON.stringify(sorted(reports)));
+    if (source !== undefined) writer.setMetadata(SOURCE_METADATA_KEY, source);
     for (const bar of sorted(bars)) await writer.appendRow(rowOf(bar));
     await writer.close();
   } catch (thrown) {

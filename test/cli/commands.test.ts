@@ -151,6 +151,14 @@ describe("asx run", () => {
     expect(JSON.parse(stdout)).toMatchObject({ counts: { fetched: 2, notFound: 1 } });
   });
 
+  it("does not mix made-up and real bars of a date", async () => {
+    await run();
+    requests = 0;
+    const { stderr, exitCode } = await asx(["run", "--store", store, "--date", DAY]);
+    expect({ exitCode, requests }).toEqual({ exitCode: 64, requests: 0 });
+    expect(stderr).toContain("holds bars of another source (stand-in, this run has yahoo)");
+  });
+
   it.each([
     [["--date", "2024-02-30"], "YYYY-MM-DD"],
     [["--date", "2024-06-03"], "from 19:00 in Sydney"],

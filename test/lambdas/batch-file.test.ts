@@ -49,7 +49,8 @@ describe("a batch file", () => {
     await fc.assert(
       fc.asyncProperty(fc.uniqueArray(anyBar, { selector: ({ symbol }) => symbol, maxLength: 30 }), async (bars) => {
         const reports = [{ symbol: "ZZZZZZ", outcome: "notFound" as const }];
-        const read = await decodeBatchFile(KEY, await encodeBatchFile({ bars, reports }));
+        const read = await decodeBatchFile(KEY, await encodeBatchFile({ bars, reports, source: "yahoo" }));
+        expect(read.source).toBe("yahoo");
         expect(read.bars).toEqual(bars.toSorted((left, right) => (left.symbol < right.symbol ? -1 : 1)));
         expect(read.reports).toEqual(reports);
       }),

@@ -164,7 +164,11 @@ describe("a batch", () => {
   it("with no symbol that trades is a valid file of no rows", async () => {
     const { fetch, runtime } = setUp({ bars: { BHP: {} } });
     expect(await fetch({ symbols: ["BHP"], batchNumber: 0, date: DAY })).toMatchObject({ rows: 0 });
-    expect(await storedFile(runtime, KEY)).toEqual({ bars: [], reports: [{ symbol: "BHP", outcome: "noTrade" }] });
+    expect(await storedFile(runtime, KEY)).toEqual({
+      bars: [],
+      reports: [{ symbol: "BHP", outcome: "noTrade" }],
+      source: "stand-in",
+    });
   });
 
   it("tells of each symbol's outcome as it is known", async () => {
