@@ -1,4 +1,4 @@
-import { SingleBar } from "cli-progress";
+import { Presets, SingleBar } from "cli-progress";
 import { countOutcomes, type OutcomeCounts, type SymbolOutcome, symbolUpdate } from "../domain/batch.ts";
 import type { WorkflowEvent } from "./daily-workflow.ts";
 import type { Terminal } from "./terminal.ts";
@@ -17,7 +17,10 @@ const FORMAT = "{bar} {value}/{total} symbols  {batches} batches  {outcomes}  {r
 
 /** A live line on standard error: symbols, batches, outcomes, rate and the time left. */
 export function showProgress({ stderr, clock }: Pick<Terminal, "stderr" | "clock">): RunProgress {
-  const bar = new SingleBar({ format: FORMAT, stream: stderr, barsize: 24, hideCursor: true, clearOnComplete: true });
+  const bar = new SingleBar(
+    { format: FORMAT, stream: stderr, barsize: 24, hideCursor: true, clearOnComplete: true },
+    Presets.shades_classic,
+  );
   const counts: OutcomeCounts = countOutcomes([]);
   let startedAt = 0;
   let symbols = 0;

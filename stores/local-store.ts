@@ -1,4 +1,4 @@
-import { constants } from "node:fs";
+import { constants, type Dirent } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { StoreRefusedError, StoreUnavailableError } from "../domain/errors.ts";
@@ -76,14 +76,8 @@ export function createLocalStore(folder: string): ObjectStore {
     },
 
     async head(key) {
-      const path = pathOf(key);
-      try {
-        const found = await stat(path);
-        return found.isFile() ? { key, bytes: found.size } : undefined;
-      } catch (error) {
-        if (isAbsent(error)) return undefined;
-        throw storeError(`cannot look at ${path}`, error);
-      }
+      const bytes = await sizeOf(pathOf(key));
+      return bytes === undefined ? undefined : { key, bytes };
     },
 
     async list(prefix) {
@@ -98,21 +92,34 @@ export function createLocalStore(folder: string): ObjectStore {
 
 /** Adds every file below `root/folderKey` whose key begins with the prefix. Hidden files are no objects. */
 async function collect(root: string, folderKey: string, prefix: string, objects: StoredObject[]): Promise<void> {
-  const path = join(root, folderKey);
-  try {
-    for (const entry of await readdir(path, { withFileTypes: true })) {
-      const key = `${folderKey}${entry.name}`;
-      if (entry.name.startsWith(".")) continue;
-      if (entry.isDirectory()) {
-        if (key.startsWith(prefix) || prefix.startsWith(`${key}/`)) await collect(root, `${key}/`, prefix, objects);
-      } else if (entry.isFile() && key.startsWith(prefix)) {
-        const found = await stat(join(root, key));
-        objects.push({ key, bytes: found.size });
-      }
+  for (const entry of await entriesOf(join(root, folderKey))) {
+    const key = `${folderKey}${entry.name}`;
+    if (entry.name.startsWith(".") || !key.startsWith(prefix)) continue;
+    if (entry.isDirectory()) await collect(root, `${key}/`, prefix, objects);
+    else if (entry.isFile()) {
+      const bytes = await sizeOf(join(root, key));
+      if (bytes !== undefined) objects.push({ key, bytes });
     }
+  }
+}
+
+async function entriesOf(path: string): Promise<Dirent[]> {
+  try {
+    return await readdir(path, { withFileTypes: true });
   } catch (error) {
-    if (isAbsent(error)) return;
+    if (isAbsent(error)) return [];
     throw storeError(`cannot list ${path}`, error);
+  }
+}
+
+/** Size of a file in bytes; undefined where there is none, or it is no file. */
+async function sizeOf(path: string): Promise<number | undefined> {
+  try {
+    const found = await stat(path);
+    return found.isFile() ? found.size : undefined;
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw storeError(`cannot look at ${path}`, error);
   }
 }
 

@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import {
   GetObjectCommand,
   ListObjectsV2Command,
@@ -51,6 +52,7 @@ export function createS3Store({ bucket, prefix }: S3Location, configuration: S3C
       try {
         const answer = await client.send(new GetObjectCommand(name));
         if ((answer.ContentLength ?? 0) > LARGEST_OBJECT_BYTES) {
+          if (answer.Body instanceof Readable) answer.Body.destroy();
           throw new StoreRefusedError(
             `${url}/${key} has ${answer.ContentLength} bytes; at most ${LARGEST_OBJECT_BYTES} are read`,
           );
@@ -86,31 +88,28 @@ export function createS3Store({ bucket, prefix }: S3Location, configuration: S3C
 
     async list(listPrefix) {
       const objects: StoredObject[] = [];
-      let continuation: string | undefined;
+      const seenTokens = new Set<string>();
+      let token: string | undefined;
       try {
-        do {
+        for (;;) {
           const page = await client.send(
-            new ListObjectsV2Command({
-              Bucket: bucket,
-              Prefix: `${below}${listPrefix}`,
-              ContinuationToken: continuation,
-            }),
+            new ListObjectsV2Command({ Bucket: bucket, Prefix: `${below}${listPrefix}`, ContinuationToken: token }),
           );
           for (const { Key, Size } of page.Contents ?? []) {
             if (Key !== undefined) objects.push({ key: Key.slice(below.length), bytes: Size ?? 0 });
           }
-          const next = page.IsTruncated === true ? page.NextContinuationToken : undefined;
-          if (page.IsTruncated === true && (next === undefined || next === continuation)) {
+          if (page.IsTruncated !== true) return objects;
+          token = page.NextContinuationToken;
+          if (token === undefined || seenTokens.has(token)) {
             throw new StoreUnavailableError(
               `the listing of ${url}/${listPrefix} stopped after ${objects.length} objects; try again`,
             );
           }
-          continuation = next;
-        } while (continuation !== undefined);
+          seenTokens.add(token);
+        }
       } catch (error) {
         throw storeError(`cannot list ${url}/${listPrefix}`, error);
       }
-      return objects;
     },
   };
 }

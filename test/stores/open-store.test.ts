@@ -93,6 +93,8 @@ describe("any other address", () => {
     ["a hidden folder", "s3://bucket/.hidden"],
     ["an empty folder inside", "s3://bucket/a//b"],
     ["two slashes after a folder", "s3://bucket/a//"],
+    ["the root of the file system", "file:///"],
+    ["no folder after file://", "file://"],
     ["two slashes after the bucket", "s3://bucket//"],
     ["a space in a folder", "s3://bucket/a b"],
     ["a line break at its end", "s3://bucket/a\n"],

@@ -19,7 +19,10 @@ export function createMemoryStore(): MemoryStore {
     objects,
     calls,
     url: "memory:",
-    locate: (key) => `memory:${key}`,
+    locate(key) {
+      assertSafeKey(key);
+      return `memory:${key}`;
+    },
     async get(key) {
       called("get", key);
       return objects.get(key)?.slice();
