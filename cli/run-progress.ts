@@ -1,7 +1,7 @@
 import { Presets, SingleBar } from "cli-progress";
 import { countOutcomes, type OutcomeCounts, type SymbolOutcome, symbolUpdate } from "../domain/batch.ts";
 import type { WorkflowEvent } from "./daily-workflow.ts";
-import type { Terminal } from "./terminal.ts";
+import { type Terminal, writeLine } from "./terminal.ts";
 
 /** Follows a run as it goes on. */
 export interface RunProgress {
@@ -57,6 +57,8 @@ export function showProgress({ stderr, clock }: Pick<Terminal, "stderr" | "clock
         startedAt = clock.now();
         if (symbols > 0) bar.start(symbols, 0, { batches: `0/${batches}`, outcomes: "", rate: "0", left: "?" });
       }
+      if (event.type === "StateRetried" && !bar.isActive)
+        writeLine(stderr, `${event.state.name} failed and is tried again`);
       if (event.type === "MapIterationSucceeded") {
         batchesDone += 1;
         update();

@@ -121,6 +121,7 @@ async function run(options: RunOptions, terminal: Terminal): Promise<void> {
     metrics: silentMetrics,
     onOutcome: (outcome) => progress.onOutcome(outcome),
   };
+  if (showsProgress) writeLine(stderr, `ASX ${date}, from ${options.source} into ${store.url}`);
   const notifications: string[] = [];
   const startedAt = clock.now();
   try {

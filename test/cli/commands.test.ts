@@ -78,6 +78,13 @@ describe("asx run", () => {
     expect(stdout).toMatch(/outcome +symbols +meaning\nfetched +2 /);
     expect(stdout).not.toContain("\u001b[");
     expect(stderr).not.toContain("INFO");
+    expect(stderr).toContain(`ASX ${DAY}, from ${sandbox.url} into ${store}`);
+  });
+
+  it("on a terminal tells of a state that is tried again while there is no progress to show", async () => {
+    delivery = async () => ({ status: 404, contentType: "text/html", body: "" });
+    const { stderr } = await asx(["run", "--source", sandbox.url, "--store", store], { interactive: true });
+    expect(stderr.match(/^UpdateSymbols failed and is tried again$/gm)).toHaveLength(3);
   });
 
   it("of a closed day ends well and fetches nothing", async () => {
