@@ -21,6 +21,9 @@ const CLIENT_DEFAULTS = {
   requestHandler: { connectionTimeout: 2_000, requestTimeout: 15_000, throwOnRequestTimeout: true },
 } satisfies S3ClientConfig;
 
+/** Bounds a body's arrival, in milliseconds: the client's own time-outs end with the answer's headers. */
+const BODY_TIMEOUT_MS = 60_000;
+
 /** Where an S3 store lies. */
 export interface S3Location {
   readonly bucket: string;
@@ -29,7 +32,11 @@ export interface S3Location {
 }
 
 /** A store in an S3 bucket, or in a folder of one. Credentials, region and endpoint are the AWS SDK's usual ones. */
-export function createS3Store({ bucket, prefix }: S3Location, configuration: S3ClientConfig = {}): ObjectStore {
+export function createS3Store(
+  { bucket, prefix }: S3Location,
+  configuration: S3ClientConfig = {},
+  bodyTimeoutMs = BODY_TIMEOUT_MS,
+): ObjectStore {
   const client = new S3Client({ ...CLIENT_DEFAULTS, ...configuration });
   const below = prefix === "" ? "" : `${prefix}/`;
   const url = `s3://${bucket}${prefix === "" ? "" : `/${prefix}`}`;
@@ -58,7 +65,7 @@ export function createS3Store({ bucket, prefix }: S3Location, configuration: S3C
           );
         }
         if (answer.Body === undefined) throw new StoreUnavailableError(`${url}/${key} came without a body; try again`);
-        return await answer.Body.transformToByteArray();
+        return await readWhole(answer.Body, `${url}/${key}`, bodyTimeoutMs);
       } catch (error) {
         if (isAbsent(error)) return undefined;
         throw storeError(`cannot read ${url}/${key}`, error);
@@ -112,6 +119,23 @@ export function createS3Store({ bucket, prefix }: S3Location, configuration: S3C
       }
     },
   };
+}
+
+/** The SDK's body of an answer, as far as it is read here. */
+interface AnswerBody {
+  transformToByteArray(): Promise<Uint8Array>;
+}
+
+async function readWhole(body: AnswerBody, what: string, timeoutMs: number): Promise<Uint8Array> {
+  const late = new StoreUnavailableError(`${what} did not arrive within ${timeoutMs} ms; try again`);
+  const timer = setTimeout(() => {
+    if (body instanceof Readable) body.destroy(late);
+  }, timeoutMs);
+  try {
+    return await body.transformToByteArray();
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function contentType(key: string): string {

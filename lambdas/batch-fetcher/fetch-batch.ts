@@ -28,6 +28,8 @@ import type { PriceSource } from "./price-source.ts";
 
 /** Requests of one batch that may be under way at the same time. */
 const REQUESTS_AT_ONCE = 4;
+/** So many symbols that fail in a row, each after all its attempts, end a batch: its other symbols are deferred. */
+const FAILURES_TO_GIVE_UP = 8;
 
 /** What fetching a batch needs. */
 export interface FetchBatchOptions {
@@ -116,17 +118,30 @@ async function fetchSymbols(
   }
   const throttle = createThrottle(requestsPerSecond === null ? null : requestsPerSecond / workers);
   const limit = pLimit(REQUESTS_AT_ONCE);
+  let failuresInARow = 0;
   return limit.map(symbols, async (symbol) => {
-    const fetched = await fetchSymbol(symbol, { source, throttle, counters, runtime, date, batchNumber });
+    const fetched =
+      failuresInARow < FAILURES_TO_GIVE_UP
+        ? await fetchSymbol(symbol, { source, throttle, counters, runtime, date, batchNumber })
+        : deferredSymbol(symbol);
+    if (fetched.report.outcome !== "deferred") {
+      failuresInARow = fetched.report.outcome === "failed" ? failuresInARow + 1 : 0;
+    }
     runtime.onOutcome?.(fetched.report.outcome, batchNumber);
     return fetched;
   });
 }
 
+/** A symbol that is left for later, because an upstream that fails one after the other is not to be asked on. */
+function deferredSymbol(symbol: string): FetchedSymbol {
+  const reason = `not tried: ${FAILURES_TO_GIVE_UP} symbols in a row had failed`;
+  return { report: { symbol, outcome: "deferred", reason }, bar: undefined, transient: true };
+}
+
 function refuseLostBatch(fetched: readonly FetchedSymbol[], finished: readonly SymbolReport[], key: string): void {
   const first = fetched[0];
   if (first === undefined || finished.length > 0) return;
-  if (fetched.every(({ report, transient }) => report.outcome === "failed" && transient)) {
+  if (fetched.every(({ report, transient }) => !isFinal(report.outcome) && transient)) {
     const { symbol, reason } = first.report;
     throw new BatchFailedError(
       `all ${fetched.length} symbols of ${key} failed, ${symbol} with: ${reason ?? "no reason"}; nothing was stored, try again`,

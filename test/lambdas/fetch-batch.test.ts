@@ -210,11 +210,49 @@ describe("trouble with one symbol", () => {
   });
 
   it("is named for five symbols at most, so that the message stays small", async () => {
-    const symbols = Array.from({ length: 100 }, (_, index) => `S${index + 100}`);
+    const symbols = ["S01", "S02", "S03", "S04", "S05", "S06", "S07"];
     const { fetch } = setUp({ bars: { BHP: { [DAY]: {} } } }, failing(503, ...symbols.map((symbol) => `${symbol}.AX`)));
     const result = await fetch({ symbols: ["BHP", ...symbols], batchNumber: 0, date: DAY });
-    expect(result.counts.failed).toBe(100);
+    expect(result.counts.failed).toBe(7);
     expect(result.unfinished).toHaveLength(5);
+  });
+});
+
+describe("an upstream that fails one symbol after the other", () => {
+  const symbols = Array.from({ length: 100 }, (_, index) => `S${index + 100}`);
+  const bars = Object.fromEntries(symbols.map((symbol) => [symbol, { [DAY]: {} }]));
+
+  it.each([
+    [503, 5],
+    [403, 1],
+  ])(
+    "with HTTP %i is not asked on: the rest of the batch is deferred, and fetched by the next run",
+    async (status, tries) => {
+      let down = true;
+      const { fetch, runtime, paths } = setUp({ bars: { BHP: { [DAY]: {} }, ...bars } }, async (answer, { ticker }) =>
+        down && ticker !== "BHP.AX" ? { status, contentType: "text/plain", body: "" } : answer,
+      );
+      const event = { symbols: ["BHP", ...symbols], batchNumber: 0, date: DAY };
+      const first = await fetch(event);
+      expect(first.counts.fetched).toBe(1);
+      expect(first.counts.failed).toBeLessThanOrEqual(8 + 3);
+      expect(first.counts.failed + first.counts.deferred).toBe(100);
+      expect(paths.length).toBeLessThanOrEqual(1 + (8 + 3) * tries);
+      expect((await storedFile(runtime, KEY)).reports).toContainEqual({
+        symbol: "S199",
+        outcome: "deferred",
+        reason: "not tried: 8 symbols in a row had failed",
+      });
+
+      down = false;
+      expect((await fetch(event)).counts).toMatchObject({ fetched: 101, failed: 0, deferred: 0 });
+    },
+  );
+
+  it("and then answers again goes on being asked", async () => {
+    const unlucky = symbols.filter((_, index) => index % 8 !== 7).map((symbol) => `${symbol}.AX`);
+    const { fetch } = setUp({ bars }, failing(403, ...unlucky));
+    expect((await fetch({ symbols, batchNumber: 0, date: DAY })).counts).toMatchObject({ fetched: 12, deferred: 0 });
   });
 });
 

@@ -286,3 +286,18 @@ describe("an object is stored as what it is:", () => {
     expect(types).toEqual([type]);
   });
 });
+
+describe("a body that stops half-way", () => {
+  it("ends by a time-out that trying again can heal", async () => {
+    const { endpoint, close } = await startAnsweringServer((_, response) => {
+      response.writeHead(200, { "content-length": "100" });
+      response.write("half");
+    });
+    try {
+      const store = createS3Store({ bucket: "some-bucket", prefix: "" }, s3Configuration(endpoint), 20);
+      await expect(store.get("runs/2024-05-31.json")).rejects.toThrow(StoreUnavailableError);
+    } finally {
+      await close();
+    }
+  });
+});
