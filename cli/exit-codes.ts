@@ -10,6 +10,8 @@ export const EXIT_CODES = {
   partial: 2,
   /** Bad usage (EX_USAGE of sysexits.h): nothing was done. */
   usage: 64,
+  /** Stopped by Ctrl-C, as shells count it: 128 and the signal's number. */
+  interrupted: 130,
 } as const;
 
 const STATUS_CODES: Record<RunStatus, number> = {

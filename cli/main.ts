@@ -2,6 +2,12 @@
 import { systemClock } from "../lambdas/runtime/clock.ts";
 import { runProgram } from "./program.ts";
 
+// A reader that has seen enough, such as head, closes the pipe: that is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit();
+  throw error;
+});
+
 await runProgram(
   {
     stdout: process.stdout,
@@ -15,6 +21,7 @@ await runProgram(
     exit: (code) => {
       process.exitCode = code;
     },
+    quit: (code) => process.exit(code),
   },
   process.argv.slice(2),
 );

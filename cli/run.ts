@@ -56,7 +56,7 @@ Examples:
 
 Running a date again is safe: it fetches only what has no final outcome yet.
 
-Exit codes: 0 complete or market closed, 2 partial, 1 failed, 64 bad usage.`;
+Exit codes: 0 complete or market closed, 2 partial, 1 failed, 64 bad usage, 130 interrupted.`;
 
 /** `asx run`: the daily workflow on this machine. */
 export function runCommand(terminal: Terminal): Command {
@@ -124,6 +124,14 @@ async function run(options: RunOptions, terminal: Terminal): Promise<void> {
   if (showsProgress) writeLine(stderr, `ASX ${date}, from ${options.source} into ${store.url}`);
   const notifications: string[] = [];
   const startedAt = clock.now();
+  void terminal.interrupted().then(() => {
+    progress.stop();
+    writeLine(
+      stderr,
+      "asx: interrupted; the batches that were stored stay, and running the date again goes on from there",
+    );
+    terminal.quit(EXIT_CODES.interrupted);
+  });
   try {
     const { digest, error } = await runDailyWorkflow(eventOf(options, date), {
       environment: {

@@ -17,6 +17,8 @@ export interface Terminal {
   readonly interrupted: () => Promise<void>;
   /** Sets what the process ends with. */
   readonly exit: (code: number) => void;
+  /** Ends the process at once, whatever is under way. */
+  readonly quit: (code: number) => void;
 }
 
 /** Writes one line. */

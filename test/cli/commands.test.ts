@@ -158,6 +158,17 @@ describe("asx run", () => {
     expect(JSON.parse(stdout)).toMatchObject({ counts: { fetched: 2, notFound: 1 } });
   });
 
+  it("ends at once with 130 on Ctrl-C, and says that running again goes on", async () => {
+    let quitWith: number | undefined;
+    const onQuit = (code: number): void => {
+      quitWith = code;
+    };
+    const args = ["run", "--source", sandbox.url, "--rate", "unlimited", "--store", store];
+    const { stderr } = await asx(args, { interrupted: async () => undefined, onQuit });
+    expect(quitWith).toBe(130);
+    expect(stderr).toContain("running the date again goes on from there");
+  });
+
   it("does not mix made-up and real bars of a date", async () => {
     await run();
     requests = 0;

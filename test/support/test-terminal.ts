@@ -20,6 +20,8 @@ export interface CommandOptions {
   readonly interactive?: boolean;
   readonly environment?: Environment;
   readonly interrupted?: () => Promise<void>;
+  /** Told of the exit code with which a command would end the process at once. */
+  readonly onQuit?: (code: number) => void;
   /** Told of what is printed on standard output as it is printed. */
   readonly onOutput?: (text: string) => void;
 }
@@ -40,6 +42,7 @@ export async function asx(args: readonly string[], options: CommandOptions = {})
     exit: (code) => {
       exitCode = code;
     },
+    quit: (code) => options.onQuit?.(code),
   };
   stdout.on("data", (chunk: Buffer) => options.onOutput?.(chunk.toString()));
   const printed = Promise.all([text(stdout), text(stderr)]);

@@ -1,0 +1,50 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { asx } from "../support/test-terminal.ts";
+
+const MAIN = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
+const DAY = "2024-05-31";
+
+/** The command as a process of its own. */
+function start(...args: string[]) {
+  return spawn(process.execPath, [MAIN, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+}
+
+async function inFolder(use: (store: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "asx-eod-test-"));
+  try {
+    await use(`file:${folder}`);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+describe("the asx process", () => {
+  it("ends without an error where its reader has seen enough", async () => {
+    await inFolder(async (store) => {
+      await asx(["run", "--source", "sandbox", "--store", store, "--date", DAY]);
+      const show = start("show", "--date", DAY, "--limit", "2000", "--json", "--store", store);
+      let complaints = "";
+      show.stderr.on("data", (chunk: Buffer) => {
+        complaints += chunk.toString();
+      });
+      show.stdout.once("data", () => show.stdout.destroy());
+      const [code] = await once(show, "close");
+      expect({ code, complaints }).toEqual({ code: 0, complaints: "" });
+    });
+  });
+
+  it("stops a run on Ctrl-C with 130", async () => {
+    await inFolder(async (store) => {
+      const run = start("run", "--source", "sandbox", "--rate", "1", "--store", store, "--date", DAY);
+      run.stderr.once("data", () => run.kill("SIGINT"));
+      const [code] = await once(run, "close");
+      expect(code).toBe(130);
+    });
+  });
+});
