@@ -39,7 +39,7 @@ async function readNamed(
   const found = sha256(bytes);
   if (found !== file.sha256) {
     throw new StoredFileError(
-      `${store.locate(file.key)} is not the file that ${summaryKey} names: its SHA-256 is ${found}, not ${file.sha256}; restore it, or delete it and run the date again`,
+      `${store.locate(file.key)} is not the file that ${summaryKey} names: its SHA-256 is ${found}, not ${file.sha256}. A run of the date is under way or broke off, or the file was changed: run the date again`,
     );
   }
   return { key: file.key, bytes };

@@ -41,6 +41,12 @@ const ARNS = {
   topicArn: "arn:aws:sns:ap-southeast-2:000000000000:notifications",
 } as const;
 
+/**
+ * On this machine nothing ends a function from outside: a try that had timed out would go on beside the
+ * next one. A low rate may take hours; every request is bounded in itself.
+ */
+const NO_TIME_OUTS = { batchTimeoutSeconds: 86_400, runTimeoutSeconds: 172_800 } as const;
+
 const invocation = z.object({ FunctionName: z.string(), Payload: z.unknown() });
 const notification = z.object({ Subject: z.string(), Message: z.string() });
 
@@ -63,7 +69,7 @@ export async function runDailyWorkflow(event: SymbolUpdaterEvent, options: Workf
       },
     ],
   ]);
-  const definition = fillDailyDefinition({ ...ARNS, maxConcurrency });
+  const definition = fillDailyDefinition({ ...ARNS, ...NO_TIME_OUTS, maxConcurrency });
   const execution = localStateMachine(definition).run(overTheWire(event), {
     overrides: {
       taskResourceLocalHandlers: taskHandlers(definition, handlers, options.onNotification),

@@ -10,7 +10,7 @@ import { describeSettling, settledInstant } from "../domain/trading-date.ts";
 import { priceSourceName } from "../lambdas/batch-fetcher/yahoo.ts";
 import { marketClosures } from "../lambdas/runtime/environment.ts";
 import { silentMetrics } from "../lambdas/runtime/metrics.ts";
-import type { Runtime } from "../lambdas/runtime/runtime.ts";
+import type { Environment, Runtime } from "../lambdas/runtime/runtime.ts";
 import { readStoredDay } from "../lambdas/runtime/stored-day.ts";
 import { endpointOf, openStore } from "../stores/open-store.ts";
 import {
@@ -106,8 +106,8 @@ async function run(options: RunOptions, terminal: Terminal): Promise<void> {
   if (calendar.isTradingDay(date) && clock.now() < settledInstant(date)) {
     throw new InvalidInputError(describeSettling(date));
   }
-  await refuseMixedSources(store, date, options.source);
-  const upstream = await openUpstream(options.source);
+  await refuseMixedSources(store, date, options.source, terminal.environment);
+  const upstream = await openUpstream(options.source, clock.now);
   const showsProgress = terminal.interactive && options.json !== true;
   const stderrLogger = createStderrLogger(stderr, clock);
   const held = showsProgress ? holdBack(stderrLogger) : undefined;
@@ -171,8 +171,14 @@ async function run(options: RunOptions, terminal: Terminal): Promise<void> {
 }
 
 /** Stored bars are not asked for again: those of a made-up market would pass for real ones, or the other way round. */
-async function refuseMixedSources(store: ObjectStore, date: string, source: string): Promise<void> {
-  const expected = source === "live" ? "yahoo" : source === "sandbox" ? "stand-in" : priceSourceName(source);
+async function refuseMixedSources(
+  store: ObjectStore,
+  date: string,
+  source: string,
+  environment: Environment,
+): Promise<void> {
+  const base = source === "live" ? environment["YAHOO_URL"] : source;
+  const expected = base === undefined ? "yahoo" : base === "sandbox" ? "stand-in" : priceSourceName(base);
   const { files } = await readStoredDay(store, date);
   const other = files.find(({ contents }) => contents.source !== undefined && contents.source !== expected);
   if (other === undefined) return;
@@ -189,11 +195,13 @@ function eventOf({ symbols, acceptDirectory }: RunOptions, date: string) {
   };
 }
 
-function environmentOf(options: RunOptions, defaultRate: string): Record<string, string> {
+function environmentOf(options: RunOptions, defaultRate: string): Environment {
   return {
     BATCH_SIZE: String(options.batchSize),
     MAX_CONCURRENCY: String(options.maxConcurrency),
     REQUESTS_PER_SECOND: options.rate ?? defaultRate,
+    // The token is the real address's alone.
+    ...(options.source !== "live" && { ASX_DIRECTORY_ACCESS_TOKEN: undefined }),
     ...(options.extraSymbols !== undefined && { EXTRA_SYMBOLS: options.extraSymbols.join(",") }),
     ...(options.closures !== undefined && { MARKET_CLOSURES: options.closures.join(",") }),
   };

@@ -13,9 +13,12 @@ interface ShowOptions {
   readonly date: string;
   readonly symbol?: string;
   readonly store: string;
-  readonly limit: number;
+  readonly limit?: number;
   readonly json?: boolean;
 }
+
+/** Rows of a table where no limit is named. */
+const ROWS_SHOWN = 20;
 
 const HELP = `
 Examples:
@@ -33,7 +36,11 @@ export function showCommand(terminal: Terminal): Command {
     .requiredOption("--date <date>", "trading date in Sydney, YYYY-MM-DD", dateArgument)
     .option("--symbol <code>", "only this ASX code", symbolArgument)
     .option("--store <url>", "file:FOLDER or s3://BUCKET[/FOLDER]", storeArgument, "file:./data")
-    .option("--limit <n>", "at most so many bars", wholeNumberArgument(1, 100_000), 20)
+    .option(
+      "--limit <n>",
+      "at most so many bars (default: 20 as a table, all with --json)",
+      wholeNumberArgument(1, 100_000),
+    )
     .option("--json", "print the bars as a JSON array")
     .addHelpText("after", HELP)
     .action((options: ShowOptions) => show(options, terminal));
@@ -48,10 +55,11 @@ async function show(
     const all = await aggregator.loadDate(date);
     const bars = symbol === undefined ? all : all.filter((bar) => bar.symbol === symbol);
     if (json === true) {
-      writeLine(stdout, JSON.stringify(bars.slice(0, limit)));
+      writeLine(stdout, JSON.stringify(bars.slice(0, limit ?? bars.length)));
     } else if (bars.length > 0) {
-      writeLine(stdout, barTable(bars.slice(0, limit)));
-      if (bars.length > limit) writeLine(stdout, `(${whole(limit)} of ${whole(bars.length)} bars; --limit shows more)`);
+      const rows = limit ?? ROWS_SHOWN;
+      writeLine(stdout, barTable(bars.slice(0, rows)));
+      if (bars.length > rows) writeLine(stdout, `(${whole(rows)} of ${whole(bars.length)} bars; --limit shows more)`);
     }
     if (all.length === 0) writeLine(stderr, `There are no bars of ${date}: see asx status --date ${date}.`);
     else if (bars.length === 0) {

@@ -1,4 +1,3 @@
-import { systemClock } from "../lambdas/runtime/clock.ts";
 import { SANDBOX_PATHS, startSandbox } from "../sandbox/server.ts";
 import { createSyntheticMarket } from "../sandbox/synthetic-market.ts";
 
@@ -15,11 +14,10 @@ export interface Upstream {
 export const DEFAULT_SEED = 1;
 
 /** Opens the source of a run: `live`, `sandbox` (a synthetic market started in this process) or a base address. */
-export async function openUpstream(source: string): Promise<Upstream> {
+export async function openUpstream(source: string, now: () => number): Promise<Upstream> {
   if (source === "live") return { environment: {}, defaultRate: "5", close: async () => undefined };
   if (source !== "sandbox")
     return { environment: addressesBelow(source), defaultRate: "5", close: async () => undefined };
-  const now = systemClock.now;
   const sandbox = await startSandbox({ market: createSyntheticMarket({ seed: DEFAULT_SEED, now }), now });
   // There is nobody to spare: the stand-in is ours alone.
   return { environment: addressesBelow(sandbox.url), defaultRate: "unlimited", close: () => sandbox.close() };

@@ -10,6 +10,10 @@ export interface DailyPlaceholders {
   readonly topicArn: string;
   /** Batches fetched at the same time: 1 to 40. */
   readonly maxConcurrency: number;
+  /** Bounds one try of a batch: the function's own time-out and half a minute. */
+  readonly batchTimeoutSeconds: number;
+  /** Bounds the whole run. */
+  readonly runTimeoutSeconds: number;
 }
 
 /** A state machine in the Amazon States Language, as JSON. */

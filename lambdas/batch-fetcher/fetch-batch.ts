@@ -61,14 +61,18 @@ export async function fetchBatch(event: BatchEvent, options: FetchBatchOptions):
   const key = rawDataKey({ date, batchNumber });
 
   const stored = await readStoredDay(store, date);
-  const finished = symbols
-    .flatMap((symbol) => stored.reports.get(symbol) ?? [])
-    .filter(({ outcome }) => isFinal(outcome));
+  const reported = symbols.flatMap((symbol) => stored.reports.get(symbol) ?? []);
+  // A batch without a single bar tells of an outage rather than of its symbols: it is asked again.
+  const hasBar = reported.some(({ outcome }) => outcome === "fetched");
+  const finished = hasBar ? reported.filter(({ outcome }) => isFinal(outcome)) : [];
   for (const { outcome } of finished) runtime.onOutcome?.(outcome, batchNumber);
   const known = new Set(finished.map(({ symbol }) => symbol));
   const counters: RequestCounters = { requests: 0, retries: 0 };
   const fetched = await fetchSymbols(
-    symbols.filter((symbol) => !known.has(symbol)),
+    failedLast(
+      symbols.filter((symbol) => !known.has(symbol)),
+      stored.reports,
+    ),
     { date, batchNumber, workers: event.concurrentBatches ?? 1, counters },
     options,
   );
@@ -130,6 +134,12 @@ async function fetchSymbols(
     runtime.onOutcome?.(fetched.report.outcome, batchNumber);
     return fetched;
   });
+}
+
+/** Symbols that failed before go last, so that they do not keep the others from being tried. */
+function failedLast(symbols: readonly string[], reports: ReadonlyMap<string, SymbolReport>): string[] {
+  const hasFailed = (symbol: string): boolean => reports.get(symbol)?.outcome === "failed";
+  return [...symbols.filter((symbol) => !hasFailed(symbol)), ...symbols.filter(hasFailed)];
 }
 
 /** A symbol that is left for later, because an upstream that fails one after the other is not to be asked on. */

@@ -39,7 +39,9 @@ export function sessionOutcome({ answer, answeredAt }: TimedAnswer, question: Se
     return { outcome: "failed", reason: `only a live row of ${question.date}: its session has not settled` };
   }
   if (answer.currency !== CURRENCY) {
-    return { outcome: "invalid", reason: `currency is ${answer.currency ?? "not given"}, not ${CURRENCY}` };
+    // The upstream's own text: cut, and with nothing in it that a terminal would obey.
+    const named = answer.currency?.slice(0, 40).replaceAll(/[^\x20-\x7e]/g, "?") ?? "not given";
+    return { outcome: "invalid", reason: `currency is ${named}, not ${CURRENCY}` };
   }
   const checked = checkBar({
     symbol: question.symbol,

@@ -26,7 +26,7 @@ const chartResult = z.object({
     symbol: z.string().optional(),
     currency: z.string().nullish(),
     exchangeTimezoneName: z.string().optional(),
-    currentTradingPeriod: z.object({ regular: z.object({ start: stamp }).optional() }).optional(),
+    currentTradingPeriod: z.object({ regular: z.object({ start: stamp }).nullish() }).nullish(),
   }),
   timestamp: z.array(stamp).optional(),
   events: z
@@ -36,7 +36,7 @@ const chartResult = z.object({
         .record(z.string(), z.object({ date: stamp, numerator: z.unknown(), denominator: z.unknown() }))
         .optional(),
     })
-    .optional(),
+    .nullish(),
   indicators: z.object({
     quote: z.array(z.object({ open: series, high: series, low: series, close: series, volume: series })).optional(),
     adjclose: z.array(z.object({ adjclose: series })).optional(),
@@ -62,7 +62,7 @@ export function parseChartResponse(response: ChartResponse): ChartAnswer {
   const code = errorCode(response.body);
   if (status === 404 && code === "Not Found") return { kind: "notFound" };
   if (status === 400 && code === "Bad Request") return { kind: "noData" };
-  const detail = `HTTP ${status}${code === undefined ? "" : ` ${code}`}`;
+  const detail = `HTTP ${status}${code === undefined ? "" : ` ${quoted(code)}`}`;
   // 401 tells of session trouble and 404 without the chart's own body of a broken route: both pass.
   if (status === 401 || status === 404 || status === 408 || status === 429 || status >= 500) {
     throw new UpstreamUnavailableError(detail, { retryAfterMs });
@@ -75,7 +75,7 @@ function readChart(body: Uint8Array): ChartAnswer {
   if (!parsed.success) throw unusable(`no chart, but ${opening(body)}`);
   const { result, error } = parsed.data.chart;
   if (error?.code === "Not Found") return { kind: "notFound" };
-  if (error !== undefined && error !== null) throw unusable(`error ${error.code}`);
+  if (error !== undefined && error !== null) throw unusable(`error ${quoted(error.code)}`);
   const first = chartResult.safeParse(result?.[0]);
   if (!first.success) {
     const path = first.error.issues[0]?.path.join(".") ?? "";
@@ -166,7 +166,8 @@ function price(value: unknown): unknown {
 
 /** An ordinary and a special dividend can go ex on the same date. */
 function sum(before: unknown, amount: unknown): unknown {
-  return typeof before === "number" && typeof amount === "number" ? before + amount : amount;
+  if (before === undefined) return amount;
+  return typeof before === "number" && typeof amount === "number" ? Number((before + amount).toFixed(10)) : Number.NaN;
 }
 
 function ratio(numerator: unknown, denominator: unknown): unknown {
@@ -189,6 +190,11 @@ function parseJson(body: Uint8Array): unknown {
 /** How a body that is no chart begins, cut and on one line, for a message. */
 function opening(body: Uint8Array): string {
   return JSON.stringify(new TextDecoder().decode(body.subarray(0, 60)));
+}
+
+/** A text of the upstream's own, cut, with nothing in it that a terminal would obey. */
+function quoted(text: string): string {
+  return JSON.stringify(text.slice(0, 40));
 }
 
 function unusable(what: string, cause?: unknown): UpstreamUnavailableError {

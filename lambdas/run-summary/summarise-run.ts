@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { countOutcomes, isFinal, type LostBatch, type SymbolReport } from "../../domain/batch.ts";
 import { StoredFileError } from "../../domain/errors.ts";
-import { runKey } from "../../domain/object-keys.ts";
+import { parseRawDataKey, rawDataPrefix, runKey } from "../../domain/object-keys.ts";
 import { parseRunSummary } from "../../domain/parse-run-summary.ts";
 import {
   type BatchEntry,
@@ -39,7 +39,7 @@ export async function summariseRun(
 ): Promise<RunDigest> {
   const { store, clock, metrics, logger } = runtime;
   const key = runKey(event.date);
-  const summary = event.tradingDay ? await summariseTradingDay(event, key, runtime) : closedDay(event, clock.now());
+  const summary = event.tradingDay ? await summariseTradingDay(event, key, runtime) : await closedDay(event, runtime);
   await store.put(key, new TextEncoder().encode(`${JSON.stringify(summary)}\n`));
 
   metrics.add(STATUS_METRICS[summary.status], 1);
@@ -86,14 +86,26 @@ async function summariseTradingDay(
   };
 }
 
-function closedDay(event: RunSummaryEvent, now: number): RunSummary {
+/** A closed day has no bars: where some are stored, the calendar or a configured closure is wrong, and the day is not hidden. */
+async function closedDay(
+  event: RunSummaryEvent,
+  { store, clock }: Pick<Runtime, "store" | "clock">,
+): Promise<RunSummary> {
+  const stored = (await store.list(rawDataPrefix(event.date))).find(
+    ({ key }) => parseRawDataKey(key)?.date === event.date,
+  );
+  if (stored !== undefined) {
+    throw new StoredFileError(
+      `${event.date} is closed by the calendar, but ${stored.key} is stored; check the configured closures, or delete the date's files`,
+    );
+  }
   const { s3Key, source, changes, warnings } = event.metadata;
   return {
     version: 1,
     date: event.date,
     status: RUN_STATUSES.marketClosed,
     startedAt: event.startedAt,
-    finishedAt: instant(now),
+    finishedAt: instant(clock.now()),
     symbols: { s3Key, source, changes, warnings, total: 0 },
     counts: countOutcomes([]),
     rows: 0,

@@ -39,6 +39,12 @@ const UNKNOWN_LISTING_DATE = "1970-01-01";
  */
 export function parseDirectory(bytes: Uint8Array): Directory {
   const lines = parseLines(bytes);
+  const torn = lines.flat().find((text) => /[\r\n][^\r\n]*,/.test(text));
+  if (torn !== undefined) {
+    throw new DirectoryRefusedError(
+      `a quote is never closed: one value holds lines of others, ${JSON.stringify(torn.slice(0, 60))}`,
+    );
+  }
   const headerIndex = lines
     .slice(0, HEADER_LINES)
     .findIndex((line) => columnsOf(line).symbol >= 0 && columnsOf(line).name >= 0);

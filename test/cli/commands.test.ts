@@ -131,8 +131,10 @@ describe("asx run", () => {
     const { stdout } = await run("--extra-symbols", "VAS", "--json");
     expect(JSON.parse(stdout).symbols.total).toBe(4);
     const environment = { MARKET_CLOSURES: DAY };
-    expect((await run("--date", DAY, "--closures", DAY)).stdout).toContain("closed");
-    const args = ["run", "--source", sandbox.url, "--store", store, "--date", DAY];
+    const refused = await run("--date", DAY, "--closures", DAY);
+    expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("closed by the calendar, but") });
+    const args = ["run", "--source", sandbox.url, "--store", `${store}/other`, "--date", DAY];
+    expect((await asx([...args, "--closures", DAY])).stdout).toContain("the market was closed");
     expect((await asx(args, { environment })).stdout).toContain("2024-05-31: the market was closed");
   });
 

@@ -75,6 +75,12 @@ describe("a directory", () => {
     for (const form of [OLDER, NEWER]) expect(parse(change(form))).toEqual(parse(form));
   });
 
+  it("refuses a file in which one value swallows the lines of others", () => {
+    expect(() => parse('ASX code,Company name\nAAA,One\nBBB,"Two\nCCC,Three\nDDD,"Four"\n')).toThrow(
+      DirectoryRefusedError,
+    );
+  });
+
   it("takes a quote inside an unquoted name for what it is", () => {
     const [listing] = parse('Company name,ASX code\nTHE "X" COMPANY,THX\n').listings;
     expect(listing).toMatchObject({ symbol: "THX", name: 'THE "X" COMPANY' });

@@ -294,6 +294,36 @@ describe("running a batch again", () => {
     expect(reports.map(({ symbol }) => symbol)).toEqual(["NAB", "XYZ"]);
   });
 
+  it.each([
+    ["400 Bad Request", 400, "Bad Request"],
+    ["404 Not Found", 404, "Not Found"],
+  ])("asks a batch without a single bar once more: %s for every symbol is an outage", async (_, status, code) => {
+    let down = true;
+    const { fetch } = setUp({ bars: { BHP: { [DAY]: {} }, CBA: { [DAY]: {} } } }, async (answer) =>
+      down
+        ? {
+            status,
+            contentType: "application/json",
+            body: JSON.stringify({ chart: { result: null, error: { code } } }),
+          }
+        : answer,
+    );
+    const event = { symbols: ["BHP", "CBA"], batchNumber: 0, date: DAY };
+    expect((await fetch(event)).counts.fetched).toBe(0);
+    down = false;
+    expect((await fetch(event)).counts).toMatchObject({ fetched: 2, noTrade: 0, notFound: 0 });
+  });
+
+  it("tries symbols that failed last, so that they keep none of the others from being tried", async () => {
+    const bad = Array.from({ length: 8 }, (_, index) => `A0${index}`);
+    const good = ["BBB", "CCC", "DDD"];
+    const bars = Object.fromEntries(["AAA", ...good].map((symbol) => [symbol, { [DAY]: {} }]));
+    const { fetch } = setUp({ bars }, failing(422, ...bad.map((symbol) => `${symbol}.AX`)));
+    const event = { symbols: ["AAA", ...bad, ...good], batchNumber: 0, date: DAY };
+    await fetch(event);
+    expect((await fetch(event)).counts.fetched).toBe(4);
+  });
+
   it("with nothing left to do neither asks nor writes", async () => {
     const { fetch, runtime, paths } = setUp({ bars: { BHP: { [DAY]: {} } } });
     const event = { symbols: ["BHP", "XYZ"], batchNumber: 0, date: DAY };

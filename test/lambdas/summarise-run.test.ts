@@ -229,7 +229,17 @@ describe("the run summary", () => {
     const runtime = createTestRuntime();
     const closed = { ...event([], []), tradingDay: false };
     expect(await summariseRun(closed, runtime)).toMatchObject({ status: "market-closed", rows: 0, totalSymbols: 0 });
-    expect(runtime.store.calls).toEqual([`put ${KEY}`]);
+    expect(runtime.store.calls).toEqual([`list raw-data/${DAY}`, `put ${KEY}`]);
+  });
+
+  it("of a closed day is refused where bars are stored: a wrong closure hides no day", async () => {
+    const runtime = createTestRuntime();
+    const result = await storeBatch(runtime, 0, ["BHP"]);
+    await summariseRun(event([["BHP"]], [result]), runtime);
+    await expect(summariseRun({ ...event([], []), tradingDay: false }, runtime)).rejects.toThrow(
+      "check the configured closures",
+    );
+    expect(written(runtime)).toMatchObject({ status: "complete", rows: 1 });
   });
 
   it("counts the run by its status", async () => {

@@ -91,6 +91,7 @@ describe.skipIf(!hasRealData)("a run over a real day", () => {
         expect(summary.batches.map(({ key }) => key)).toEqual(
           Array.from({ length: batches }, (_, batch) => `raw-data/${date}-batch-${batch}.parquet`),
         );
+        if (bars !== undefined) expect(summary.counts).toMatchObject({ fetched: bars, invalid: 0 });
         expect(summary.outcomes).toHaveLength(outcomes);
         expect(new Set(summary.outcomes.map(({ symbol }) => symbol))).toEqual(listed);
         const stored = summary.outcomes.filter(({ outcome }) => outcome === "fetched").map(({ symbol }) => symbol);
