@@ -39,6 +39,9 @@ export const BAR_COLUMNS = [
 /** Key of the file metadata entry that holds the outcomes of symbols without a bar, as JSON. */
 export const OUTCOMES_METADATA_KEY = "asx-eod.outcomes";
 
+/** Key of the file metadata entry that holds the SHA-256 of the file's contents. */
+export const DIGEST_METADATA_KEY = "asx-eod.sha256";
+
 /** Key of the file metadata entry that names where the bars came from. */
 export const SOURCE_METADATA_KEY = "asx-eod.source";
 

@@ -37,7 +37,7 @@ export function openStore(url: string, { endpoint }: StoreOptions = {}): ObjectS
 function folderOf(url: string): string {
   try {
     const folder = url.startsWith("file://") ? fileURLToPath(url) : url.slice("file:".length);
-    if (folder !== "" && folder !== "/" && !folder.includes("\0")) return folder;
+    if (folder !== "" && folder !== "/" && !folder.startsWith("~") && !folder.includes("\0")) return folder;
   } catch (cause) {
     throw refused(url, cause);
   }

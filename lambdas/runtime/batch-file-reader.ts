@@ -1,11 +1,17 @@
 import { parquetMetadata, parquetReadObjects } from "hyparquet";
 import { z } from "zod";
 import type { Bar } from "../../domain/bar.ts";
-import { BAR_COLUMNS, OUTCOMES_METADATA_KEY, SOURCE_METADATA_KEY } from "../../domain/bar-columns.ts";
+import {
+  BAR_COLUMNS,
+  DIGEST_METADATA_KEY,
+  OUTCOMES_METADATA_KEY,
+  SOURCE_METADATA_KEY,
+} from "../../domain/bar-columns.ts";
 import { type SymbolReport, symbolReport } from "../../domain/batch.ts";
 import { messageOf, StoredFileError } from "../../domain/errors.ts";
 import { parseRawDataKey } from "../../domain/object-keys.ts";
 import { barOfRow, type StoredRow } from "../../domain/stored-bar.ts";
+import { batchDigest } from "./batch-digest.ts";
 
 /** What a batch file holds. */
 export interface BatchContents {
@@ -35,11 +41,16 @@ export async function decodeBatchFile(key: string, bytes: Uint8Array): Promise<B
     const rows = metadata.num_rows === 0n ? [] : await parquetReadObjects({ file, metadata });
     const metadataOf = (name: string) => metadata.key_value_metadata?.find((entry) => entry.key === name)?.value;
     const outcomes = metadataOf(OUTCOMES_METADATA_KEY);
-    return {
+    const contents: BatchContents = {
       bars: rows.map((row) => barOfRow(storedRow(row), date)),
       reports: outcomes === undefined ? [] : z.array(symbolReport).parse(JSON.parse(outcomes)),
       source: metadataOf(SOURCE_METADATA_KEY),
     };
+    const digest = metadataOf(DIGEST_METADATA_KEY);
+    if (digest !== undefined && digest !== batchDigest(contents)) {
+      throw new Error("its values are not those it was written with");
+    }
+    return contents;
   } catch (cause) {
     throw new StoredFileError(
       `${key} is damaged or not a batch file of ${date}: ${messageOf(cause)}; restore it, or delete it and run the date again`,

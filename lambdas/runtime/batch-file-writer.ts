@@ -1,10 +1,17 @@
 import { Writable } from "node:stream";
 import parquet, { type FieldDefinition } from "parquetjs-lite";
 import type { Bar } from "../../domain/bar.ts";
-import { BAR_COLUMNS, type BarColumn, OUTCOMES_METADATA_KEY, SOURCE_METADATA_KEY } from "../../domain/bar-columns.ts";
+import {
+  BAR_COLUMNS,
+  type BarColumn,
+  DIGEST_METADATA_KEY,
+  OUTCOMES_METADATA_KEY,
+  SOURCE_METADATA_KEY,
+} from "../../domain/bar-columns.ts";
 import type { SymbolReport } from "../../domain/batch.ts";
 import { compareSymbols } from "../../domain/symbol.ts";
 import { toEpochDays } from "../../domain/trading-date.ts";
+import { batchDigest } from "./batch-digest.ts";
 import type { BatchContents } from "./batch-file-reader.ts";
 
 /**
@@ -25,6 +32,7 @@ export async function encodeBatchFile({ bars, reports, source }: BatchContents):
     });
     writer.setMetadata(OUTCOMES_METADATA_KEY, JSON.stringify(sorted(reports)));
     if (source !== undefined) writer.setMetadata(SOURCE_METADATA_KEY, source);
+    writer.setMetadata(DIGEST_METADATA_KEY, batchDigest({ bars: sorted(bars), reports: sorted(reports), source }));
     for (const bar of sorted(bars)) await writer.appendRow(rowOf(bar));
     await writer.close();
   } catch (thrown) {

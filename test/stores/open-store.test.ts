@@ -93,6 +93,7 @@ describe("any other address", () => {
     ["a hidden folder", "s3://bucket/.hidden"],
     ["an empty folder inside", "s3://bucket/a//b"],
     ["two slashes after a folder", "s3://bucket/a//"],
+    ["a tilde, which no shell has resolved", "file:~/data"],
     ["the root of the file system", "file:///"],
     ["no folder after file://", "file://"],
     ["two slashes after the bucket", "s3://bucket//"],
