@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { z } from "zod";
+import * as z from "zod";
 import { runDailyWorkflow } from "../cli/daily-workflow.ts";
 import { renderTable } from "../cli/table.ts";
 import { systemClock } from "../lambdas/runtime/clock.ts";

@@ -1,5 +1,5 @@
 import { StateMachine } from "aws-local-stepfunctions";
-import { z } from "zod";
+import * as z from "zod";
 import type { SymbolUpdaterEvent } from "../domain/batch.ts";
 import { type RunDigest, runDigest } from "../domain/run-summary.ts";
 import { createBatchFetcher } from "../lambdas/batch-fetcher/handler.ts";

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { z } from "zod";
+import * as z from "zod";
 import { InvalidInputError } from "../domain/errors.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
 import { parseInput } from "../domain/parse.ts";

@@ -1,5 +1,5 @@
 /** The messages of the workflow: their shapes, and how symbols become batches. JSON, camelCase. */
-import { z } from "zod";
+import * as z from "zod";
 import { InvalidInputError } from "./errors.ts";
 import { asxSymbol } from "./symbol.ts";
 import { tradingDate } from "./trading-date.ts";

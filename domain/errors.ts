@@ -18,10 +18,16 @@ export class UpstreamUnavailableError extends AsxEodError {
   readonly kind = "transient";
   /** How long the upstream asked to wait, in milliseconds, where it said so (Retry-After). */
   readonly retryAfterMs: number | undefined;
+  /** Whether the upstream said that we ask too much (429). */
+  readonly rateLimited: boolean;
 
-  constructor(message: string, options: ErrorOptions & { retryAfterMs?: number | undefined } = {}) {
+  constructor(
+    message: string,
+    options: ErrorOptions & { retryAfterMs?: number | undefined; rateLimited?: boolean } = {},
+  ) {
     super(message, options);
     this.retryAfterMs = options.retryAfterMs;
+    this.rateLimited = options.rateLimited ?? false;
   }
 }
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /**
  * An ASX code as the exchange prints it: three characters for companies, up to six for temporary

@@ -1,11 +1,14 @@
 import { Temporal } from "temporal-polyfill";
-import { z } from "zod";
+import * as z from "zod";
 
 /** The zone all trading dates are in. */
 export const EXCHANGE_TIME_ZONE = "Australia/Sydney";
 
 /** Time of day in Sydney by which a session's prices have settled: late trades, the feed's lag and corrections are in. */
 const SETTLED_AT = Temporal.PlainTime.from("19:00");
+
+/** Time of day in Sydney of the closing auction. */
+const CLOSING_AUCTION_AT = Temporal.PlainTime.from("16:10");
 
 /** Whether the text is `YYYY-MM-DD` and names a day that exists. */
 export function isTradingDate(text: string): boolean {
@@ -56,6 +59,11 @@ export function sydneyInstant(date: string, time = "00:00"): number {
 /** The instant from which a date's prices count as settled: 19:00 Sydney on that date, in milliseconds since 1970. */
 export function settledInstant(date: string): number {
   return sydneyInstant(date, SETTLED_AT.toString());
+}
+
+/** The instant of a date's closing auction, 16:10 Sydney, in milliseconds since 1970. Two days a year close earlier. */
+export function closingInstant(date: string): number {
+  return sydneyInstant(date, CLOSING_AUCTION_AT.toString());
 }
 
 /** The date `days` calendar days later (earlier where negative). */

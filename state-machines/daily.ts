@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { z } from "zod";
+import * as z from "zod";
 import { InvalidInputError } from "../domain/errors.ts";
 
 /** What `daily.asl.json` leaves open. */

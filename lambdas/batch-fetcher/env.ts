@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { parseInput } from "../../domain/parse.ts";
 import { marketClosures, upstreamAddress, userAgent } from "../runtime/environment.ts";
 import type { Environment } from "../runtime/runtime.ts";

@@ -67,7 +67,7 @@ export async function fetchBatch(event: BatchEvent, options: FetchBatchOptions):
   const finished = hasBar ? reported.filter(({ outcome }) => isFinal(outcome)) : [];
   for (const { outcome } of finished) runtime.onOutcome?.(outcome, batchNumber);
   const known = new Set(finished.map(({ symbol }) => symbol));
-  const counters: RequestCounters = { requests: 0, retries: 0 };
+  const counters: RequestCounters = { requests: 0, retries: 0, rateLimited: 0 };
   const fetched = await fetchSymbols(
     failedLast(
       symbols.filter((symbol) => !known.has(symbol)),
@@ -76,8 +76,11 @@ export async function fetchBatch(event: BatchEvent, options: FetchBatchOptions):
     { date, batchNumber, workers: event.concurrentBatches ?? 1, counters },
     options,
   );
-  runtime.metrics.add("upstreamRequests", counters.requests);
-  runtime.metrics.add("upstreamRetries", counters.retries);
+  const { metrics } = runtime;
+  metrics.add("symbolsAsked", fetched.length);
+  metrics.add("upstreamRequests", counters.requests);
+  metrics.add("upstreamRetries", counters.retries);
+  metrics.add("upstreamRateLimited", counters.rateLimited);
   refuseLostBatch(fetched, finished, key);
 
   const ownFile = stored.files.find((file) => file.key === key);
@@ -85,7 +88,7 @@ export async function fetchBatch(event: BatchEvent, options: FetchBatchOptions):
   const reports = [...finished, ...fetched.map(({ report }) => report)];
   const counts = countOutcomes(reports);
   const durationMs = clock.now() - startedAt;
-  addMetrics(runtime, counts, durationMs);
+  metrics.add("batchDuration", durationMs);
   runtime.logger.info(`${key} done`, { date, batchNumber, rows: file.rows, ...counts, ...counters, durationMs });
   const unfinished = reports.filter(({ outcome }) => !isFinal(outcome)).slice(0, UNFINISHED_NAMED);
   return { date, batchNumber, s3Key: key, ...file, counts, unfinished, durationMs };
@@ -175,14 +178,4 @@ async function storeBatch(
   const hash = sha256(bytes);
   if (hash !== before?.sha256) await store.put(key, bytes);
   return { rows: bars.length, bytes: bytes.length, sha256: hash };
-}
-
-function addMetrics({ metrics }: Pick<Runtime, "metrics">, counts: BatchResult["counts"], durationMs: number): void {
-  metrics.add("symbolsFetched", counts.fetched);
-  metrics.add("symbolsNoTrade", counts.noTrade);
-  metrics.add("symbolsNotFound", counts.notFound);
-  metrics.add("symbolsInvalid", counts.invalid);
-  metrics.add("symbolsFailed", counts.failed);
-  metrics.add("symbolsDeferred", counts.deferred);
-  metrics.add("batchDuration", durationMs);
 }

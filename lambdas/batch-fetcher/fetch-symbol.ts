@@ -1,6 +1,6 @@
 import type { Bar } from "../../domain/bar.ts";
 import type { SymbolReport } from "../../domain/batch.ts";
-import { isTransient, messageOf } from "../../domain/errors.ts";
+import { isTransient, messageOf, UpstreamUnavailableError } from "../../domain/errors.ts";
 import { type RetryPolicy, withRetry } from "../runtime/retry.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Throttle } from "../runtime/throttle.ts";
@@ -30,6 +30,8 @@ export interface RequestCounters {
   /** Retries included. */
   requests: number;
   retries: number;
+  /** Answers that told us to ask less (429). */
+  rateLimited: number;
 }
 
 /** What fetching a symbol needs. */
@@ -49,10 +51,15 @@ export async function fetchSymbol(symbol: string, options: SymbolFetcherOptions)
   const { logger, clock, random } = runtime;
   let attempts = 0;
   const ask = () =>
-    throttle(() => {
+    throttle(async () => {
       attempts += 1;
       counters.requests += 1;
-      return source.fetchChart(symbol, date, date);
+      try {
+        return await source.fetchChart(symbol, date, date);
+      } catch (error) {
+        if (error instanceof UpstreamUnavailableError && error.rateLimited) counters.rateLimited += 1;
+        throw error;
+      }
     });
   const onRetry = (error: Error, attempt: number, delayMs: number): void => {
     counters.retries += 1;

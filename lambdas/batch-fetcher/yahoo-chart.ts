@@ -2,7 +2,7 @@
  * Reads answers of Yahoo's v8 chart. The format is not documented by Yahoo; it is taken from recorded
  * answers. Classified by HTTP status and `error.code`, never by a message's wording.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { UpstreamRefusedError, UpstreamUnavailableError } from "../../domain/errors.ts";
 import { shortestFloat32 } from "../../domain/float32.ts";
 import { dateInZone, timeInZone } from "../../domain/trading-date.ts";
@@ -65,7 +65,7 @@ export function parseChartResponse(response: ChartResponse): ChartAnswer {
   const detail = `HTTP ${status}${code === undefined ? "" : ` ${quoted(code)}`}`;
   // 401 tells of session trouble and 404 without the chart's own body of a broken route: both pass.
   if (status === 401 || status === 404 || status === 408 || status === 429 || status >= 500) {
-    throw new UpstreamUnavailableError(detail, { retryAfterMs });
+    throw new UpstreamUnavailableError(detail, { retryAfterMs, rateLimited: status === 429 });
   }
   throw new UpstreamRefusedError(detail);
 }

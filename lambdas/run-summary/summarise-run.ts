@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { countOutcomes, isFinal, type LostBatch, type SymbolReport } from "../../domain/batch.ts";
 import { StoredFileError } from "../../domain/errors.ts";
 import { parseRawDataKey, rawDataPrefix, runKey } from "../../domain/object-keys.ts";
@@ -13,12 +13,16 @@ import {
   runStatus,
 } from "../../domain/run-summary.ts";
 import { compareSymbols } from "../../domain/symbol.ts";
-import type { MetricName } from "../runtime/metrics.ts";
+import { closingInstant } from "../../domain/trading-date.ts";
+import type { MetricName, Metrics } from "../runtime/metrics.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { readStoredDay, type StoredDay } from "../runtime/stored-day.ts";
 
 /** Longest reason that is kept of a lost batch. */
 const LONGEST_REASON = 300;
+
+/** A later run of a date fills a gap rather than lags: four days, over Easter and Anzac Day. */
+const LONGEST_LAG_MS = 4 * 24 * 3_600_000;
 
 const STATUS_METRICS: Record<RunStatus, MetricName> = {
   complete: "runComplete",
@@ -42,8 +46,7 @@ export async function summariseRun(
   const summary = event.tradingDay ? await summariseTradingDay(event, key, runtime) : await closedDay(event, runtime);
   await store.put(key, new TextEncoder().encode(`${JSON.stringify(summary)}\n`));
 
-  metrics.add(STATUS_METRICS[summary.status], 1);
-  metrics.add("runDuration", Math.max(0, clock.now() - Date.parse(event.startedAt)));
+  addMetrics(summary, { metrics, finishedAt: clock.now() });
   const message = describe(summary, store.locate(key));
   logger.info(message, { date: summary.date, status: summary.status, rows: summary.rows, ...summary.counts });
   return {
@@ -194,6 +197,23 @@ function causeMessage(cause: string): string {
   } catch {
     return cause; // not JSON
   }
+}
+
+function addMetrics(
+  { date, status, counts, startedAt }: RunSummary,
+  { metrics, finishedAt }: { metrics: Metrics; finishedAt: number },
+): void {
+  metrics.add(STATUS_METRICS[status], 1);
+  metrics.add("runDuration", Math.max(0, finishedAt - Date.parse(startedAt)));
+  if (status === RUN_STATUSES.marketClosed) return;
+  metrics.add("symbolsFetched", counts.fetched);
+  metrics.add("symbolsNoTrade", counts.noTrade);
+  metrics.add("symbolsNotFound", counts.notFound);
+  metrics.add("symbolsInvalid", counts.invalid);
+  metrics.add("symbolsFailed", counts.failed);
+  metrics.add("symbolsDeferred", counts.deferred);
+  const lagMs = finishedAt - closingInstant(date);
+  if (lagMs <= LONGEST_LAG_MS) metrics.add("dataLag", lagMs);
 }
 
 function describe(summary: RunSummary, where: string): string {

@@ -1,5 +1,5 @@
 import { parquetMetadata, parquetReadObjects } from "hyparquet";
-import { z } from "zod";
+import * as z from "zod";
 import type { Bar } from "../../domain/bar.ts";
 import {
   BAR_COLUMNS,

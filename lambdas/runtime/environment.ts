@@ -1,5 +1,5 @@
 /** The forms of environment variables that several Lambdas share. */
-import { z } from "zod";
+import * as z from "zod";
 import { asxSymbol } from "../../domain/symbol.ts";
 import { tradingDate } from "../../domain/trading-date.ts";
 

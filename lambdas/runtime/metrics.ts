@@ -3,27 +3,34 @@ import { MetricUnit, Metrics as PowertoolsMetrics } from "@aws-lambda-powertools
 /** The namespace of every metric. */
 export const METRICS_NAMESPACE = "AsxEod";
 
-/** Every metric that the Lambdas emit, with its unit. The dimension is `service`, the Lambda's name. */
+/** Every metric that the Lambdas emit: its unit, and the Lambda that emits it, which is its dimension `service`. */
 export const METRICS = {
-  /** Symbols by outcome, a batch. */
-  symbolsFetched: MetricUnit.Count,
-  symbolsNoTrade: MetricUnit.Count,
-  symbolsNotFound: MetricUnit.Count,
-  symbolsInvalid: MetricUnit.Count,
-  symbolsFailed: MetricUnit.Count,
-  symbolsDeferred: MetricUnit.Count,
-  /** Requests to the price source, retries included. */
-  upstreamRequests: MetricUnit.Count,
-  upstreamRetries: MetricUnit.Count,
-  batchDuration: MetricUnit.Milliseconds,
   /** Symbols in the exchange's directory. */
-  symbolsListed: MetricUnit.Count,
+  symbolsListed: { unit: MetricUnit.Count, service: "symbol-updater" },
+  /** Symbols that a batch asked the price source for: those without a final outcome. */
+  symbolsAsked: { unit: MetricUnit.Count, service: "batch-fetcher" },
+  /** Requests to the price source, retries included. */
+  upstreamRequests: { unit: MetricUnit.Count, service: "batch-fetcher" },
+  upstreamRetries: { unit: MetricUnit.Count, service: "batch-fetcher" },
+  /** Answers of the price source that told us to ask less (429). */
+  upstreamRateLimited: { unit: MetricUnit.Count, service: "batch-fetcher" },
+  batchDuration: { unit: MetricUnit.Milliseconds, service: "batch-fetcher" },
+  /** Symbols of the date by outcome, as its run summary has them. */
+  symbolsFetched: { unit: MetricUnit.Count, service: "run-summary" },
+  symbolsNoTrade: { unit: MetricUnit.Count, service: "run-summary" },
+  symbolsNotFound: { unit: MetricUnit.Count, service: "run-summary" },
+  symbolsInvalid: { unit: MetricUnit.Count, service: "run-summary" },
+  symbolsFailed: { unit: MetricUnit.Count, service: "run-summary" },
+  symbolsDeferred: { unit: MetricUnit.Count, service: "run-summary" },
   /** One a run, by its status. */
-  runComplete: MetricUnit.Count,
-  runPartial: MetricUnit.Count,
-  runFailed: MetricUnit.Count,
-  runMarketClosed: MetricUnit.Count,
-  runDuration: MetricUnit.Milliseconds,
+  runComplete: { unit: MetricUnit.Count, service: "run-summary" },
+  runPartial: { unit: MetricUnit.Count, service: "run-summary" },
+  runFailed: { unit: MetricUnit.Count, service: "run-summary" },
+  runMarketClosed: { unit: MetricUnit.Count, service: "run-summary" },
+  /** From the start of the execution to its run summary. */
+  runDuration: { unit: MetricUnit.Milliseconds, service: "run-summary" },
+  /** From the closing auction to the run summary; dates of the last few days only. */
+  dataLag: { unit: MetricUnit.Milliseconds, service: "run-summary" },
 } as const;
 
 /** The name of a metric. */
@@ -36,11 +43,18 @@ export interface Metrics {
   publish(): void;
 }
 
-/** Metrics in CloudWatch's embedded metric format, on standard output. */
-export function createLambdaMetrics(serviceName: string): Metrics {
-  const metrics = new PowertoolsMetrics({ namespace: METRICS_NAMESPACE, serviceName });
+/**
+ * Metrics in CloudWatch's embedded metric format, on standard output.
+ * @param stage the dimension `stage`, which tells apart the deployments of one account.
+ */
+export function createLambdaMetrics(serviceName: string, stage: string): Metrics {
+  const metrics = new PowertoolsMetrics({
+    namespace: METRICS_NAMESPACE,
+    serviceName,
+    defaultDimensions: { stage },
+  });
   return {
-    add: (name, value) => metrics.addMetric(name, METRICS[name], value),
+    add: (name, value) => metrics.addMetric(name, METRICS[name].unit, value),
     publish: () => {
       if (metrics.hasStoredMetrics()) metrics.publishStoredMetrics();
     },

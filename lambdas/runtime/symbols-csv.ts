@@ -1,6 +1,6 @@
 import { parse } from "csv-parse/sync";
 import { stringify } from "csv-stringify/sync";
-import { z } from "zod";
+import * as z from "zod";
 import { messageOf, StoredFileError } from "../../domain/errors.ts";
 import type { Listing } from "../../domain/listing.ts";
 import { parseSymbolsKey, symbolsKey, symbolsPrefix } from "../../domain/object-keys.ts";

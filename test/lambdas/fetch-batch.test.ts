@@ -383,14 +383,18 @@ describe("the request budget", () => {
     expect(waits).toEqual([0, 500, 2000, 0, 2000]);
   });
 
-  it("counts every request, retries included", async () => {
-    const { fetch, runtime } = setUp({ bars: { BHP: { [DAY]: {} } } }, failing(503, "CBA.AX"));
+  it.each([
+    [503, 0],
+    [429, 5],
+  ])("counts every request, retries included, and after HTTP %i %i as rate limited", async (status, rateLimited) => {
+    const { fetch, runtime } = setUp({ bars: { BHP: { [DAY]: {} } } }, failing(status, "CBA.AX"));
     await fetch({ symbols: ["BHP", "CBA"], batchNumber: 0, date: DAY });
-    expect(Object.fromEntries(runtime.measured)).toMatchObject({
+    expect(Object.fromEntries(runtime.measured)).toEqual({
+      symbolsAsked: 2,
       upstreamRequests: 6,
       upstreamRetries: 4,
-      symbolsFetched: 1,
-      symbolsFailed: 1,
+      upstreamRateLimited: rateLimited,
+      batchDuration: expect.any(Number),
     });
   });
 });

@@ -7,6 +7,7 @@ import type { RunSummaryEvent } from "../../domain/run-summary.ts";
 import { summariseRun } from "../../lambdas/run-summary/summarise-run.ts";
 import { encodeBatchFile } from "../../lambdas/runtime/batch-file-writer.ts";
 import { sha256 } from "../../stores/sha256.ts";
+import { createTestClock } from "../support/test-clock.ts";
 import { createTestRuntime, type TestRuntime } from "../support/test-runtime.ts";
 
 const DAY = "2024-05-31";
@@ -242,9 +243,34 @@ describe("the run summary", () => {
     expect(written(runtime)).toMatchObject({ status: "complete", rows: 1 });
   });
 
-  it("counts the run by its status", async () => {
+  it("measures the run by its status, its outcomes, its duration and its lag behind the closing auction", async () => {
     const runtime = createTestRuntime();
+    const result = await storeBatch(runtime, 0, ["BHP"], [{ symbol: "CBA", outcome: "noTrade" }]);
+    await runtime.clock.sleep(90_000);
+    await summariseRun(event([["BHP", "CBA"]], [result]), runtime);
+    expect(Object.fromEntries(runtime.measured)).toEqual({
+      runComplete: 1,
+      runDuration: 90_000,
+      dataLag: (3 * 60 + 20) * 60_000 + 90_000,
+      symbolsFetched: 1,
+      symbolsNoTrade: 1,
+      symbolsNotFound: 0,
+      symbolsInvalid: 0,
+      symbolsFailed: 0,
+      symbolsDeferred: 0,
+    });
+  });
+
+  it("of a date long past measures no lag: a gap that is filled late would hide how fresh the data is", async () => {
+    const runtime = createTestRuntime({ clock: createTestClock("2024-06-05T09:00:00+10:00") });
     await summariseRun(event([], []), runtime);
-    expect(Object.fromEntries(runtime.measured)).toEqual({ runFailed: 1, runDuration: 0 });
+    expect([...runtime.measured.keys()]).not.toContain("dataLag");
+    expect([...runtime.measured.keys()]).toContain("runDuration");
+  });
+
+  it("of a closed day measures no outcomes", async () => {
+    const runtime = createTestRuntime();
+    await summariseRun({ ...event([], []), tradingDay: false }, runtime);
+    expect(Object.fromEntries(runtime.measured)).toEqual({ runMarketClosed: 1, runDuration: 0 });
   });
 });

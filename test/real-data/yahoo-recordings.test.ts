@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { UpstreamUnavailableError } from "../../domain/errors.ts";
 import type { SessionChart } from "../../lambdas/batch-fetcher/price-source.ts";
 import { type SessionOutcome, sessionOutcome } from "../../lambdas/batch-fetcher/session-bar.ts";

@@ -1,6 +1,6 @@
 import validate from "asl-validator";
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import * as errors from "../../domain/errors.ts";
 import { InvalidInputError } from "../../domain/errors.ts";
 import { fillDailyDefinition, readDailyDefinition } from "../../state-machines/daily.ts";
