@@ -45,7 +45,12 @@ const ARNS = {
  * On this machine nothing ends a function from outside: a try that had timed out would go on beside the
  * next one. A low rate may take hours; every request is bounded in itself.
  */
-const NO_TIME_OUTS = { batchTimeoutSeconds: 86_400, runTimeoutSeconds: 172_800 } as const;
+const NO_TIME_OUTS = {
+  symbolUpdaterTimeoutSeconds: 86_400,
+  batchFetcherTimeoutSeconds: 86_400,
+  runSummaryTimeoutSeconds: 86_400,
+  runTimeoutSeconds: 172_800,
+} as const;
 
 const invocation = z.object({ FunctionName: z.string(), Payload: z.unknown() });
 const notification = z.object({ Subject: z.string(), Message: z.string() });

@@ -10,8 +10,10 @@ export interface DailyPlaceholders {
   readonly topicArn: string;
   /** Batches fetched at the same time: 1 to 40. */
   readonly maxConcurrency: number;
-  /** Bounds one try of a batch: the function's own time-out and half a minute. */
-  readonly batchTimeoutSeconds: number;
+  /** Each bounds one try of its function: a little more than the function's own time-out. */
+  readonly symbolUpdaterTimeoutSeconds: number;
+  readonly batchFetcherTimeoutSeconds: number;
+  readonly runSummaryTimeoutSeconds: number;
   /** Bounds the whole run. */
   readonly runTimeoutSeconds: number;
 }
@@ -21,8 +23,6 @@ export type StateMachineJson = Readonly<Record<string, unknown>>;
 
 const definitionForm = z.record(z.string(), z.unknown());
 const PLACEHOLDER = /\$\{([^}]*)\}/;
-/** The file's comment speaks of placeholders; it is text, not a place to fill. */
-const TEXT_FIELD = "Comment";
 
 /** The daily workflow as it stands in its file, placeholders and all. */
 export function readDailyDefinition(): StateMachineJson {
@@ -45,9 +45,7 @@ export function fillDailyDefinition(
     if (typeof node === "string") return fillText(node);
     if (Array.isArray(node)) return node.map(fill);
     if (typeof node !== "object" || node === null) return node;
-    return Object.fromEntries(
-      Object.entries(node).map(([key, value]) => [key, key === TEXT_FIELD ? value : fill(value)]),
-    );
+    return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, fill(value)]));
   }
 
   function fillText(text: string): unknown {

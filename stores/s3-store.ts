@@ -46,6 +46,24 @@ export function createS3Store(
     return { Bucket: bucket, Key: `${below}${key}` };
   }
 
+  /** A HEAD request cannot tell a missing bucket from a missing key; a listing can, and gives the key itself first. */
+  async function look(key: string): Promise<StoredObject | undefined> {
+    const { Bucket, Key } = objectName(key);
+    const page = await client.send(new ListObjectsV2Command({ Bucket, Prefix: Key, MaxKeys: 1 }));
+    const [first] = page.Contents ?? [];
+    return first?.Key === Key ? { key, bytes: first.Size ?? 0 } : undefined;
+  }
+
+  /** S3 answers 403 for a missing key to whom it lets list just some prefixes: what may be listed and is not there, is absent. */
+  async function isHiddenAbsence(error: unknown, key: string): Promise<boolean> {
+    if (!(error instanceof S3ServiceException) || error.name !== "AccessDenied") return false;
+    try {
+      return (await look(key)) === undefined;
+    } catch {
+      return false; // the refusal to read is what is reported
+    }
+  }
+
   return {
     url,
 
@@ -67,7 +85,7 @@ export function createS3Store(
         if (answer.Body === undefined) throw new StoreUnavailableError(`${url}/${key} came without a body; try again`);
         return await readWhole(answer.Body, `${url}/${key}`, bodyTimeoutMs);
       } catch (error) {
-        if (isAbsent(error)) return undefined;
+        if (isAbsent(error) || (await isHiddenAbsence(error, key))) return undefined;
         throw storeError(`cannot read ${url}/${key}`, error);
       }
     },
@@ -82,12 +100,9 @@ export function createS3Store(
     },
 
     async head(key) {
-      const { Bucket, Key } = objectName(key);
+      assertSafeKey(key);
       try {
-        // A HEAD request cannot tell a missing bucket from a missing key; a listing can, and gives the key itself first.
-        const page = await client.send(new ListObjectsV2Command({ Bucket, Prefix: Key, MaxKeys: 1 }));
-        const [first] = page.Contents ?? [];
-        return first?.Key === Key ? { key, bytes: first.Size ?? 0 } : undefined;
+        return await look(key);
       } catch (error) {
         throw storeError(`cannot look at ${url}/${key}`, error);
       }
@@ -145,7 +160,7 @@ function contentType(key: string): string {
   return "application/octet-stream";
 }
 
-/** A missing key. A missing bucket is also 404, but a fault; a key one may not see is 403, and no absence either. */
+/** A missing key. A missing bucket is also 404, but a fault; a key one may not see is 403. */
 function isAbsent(error: unknown): boolean {
   return error instanceof S3ServiceException && error.name === "NoSuchKey";
 }

@@ -147,7 +147,7 @@ describe("the daily workflow on one machine", () => {
     const { run, notifications, paths, runtime } = setUp({ ...FIVE, directory: "<html>Request Rejected</html>" });
     expect(await run()).toMatchObject({ digest: undefined, error: { name: "NoSymbols" } });
     expect(notifications).toEqual([
-      expect.stringMatching(/nothing fetched: .*DirectoryUnavailableError: .*no directory from sandbox/),
+      expect.stringMatching(/nothing fetched: .*"Error":"DirectoryUnavailableError".*no directory from sandbox/),
     ]);
     expect(paths.filter((path) => path.includes("chart"))).toEqual([]);
     expect([...runtime.store.objects.keys()]).toEqual([]);

@@ -11,7 +11,9 @@ const PLACEHOLDERS = {
   runSummaryArn: "arn:aws:lambda:ap-southeast-2:123456789012:function:run-summary:live",
   topicArn: "arn:aws:sns:ap-southeast-2:123456789012:alerts",
   maxConcurrency: 10,
-  batchTimeoutSeconds: 930,
+  symbolUpdaterTimeoutSeconds: 330,
+  batchFetcherTimeoutSeconds: 930,
+  runSummaryTimeoutSeconds: 330,
   runTimeoutSeconds: 7200,
 };
 
@@ -81,7 +83,7 @@ describe("the daily workflow", () => {
   });
 
   it("has every placeholder filled, numbers as numbers", () => {
-    expect(JSON.stringify({ ...fillDailyDefinition(PLACEHOLDERS), Comment: "" })).not.toContain("${");
+    expect(JSON.stringify(fillDailyDefinition(PLACEHOLDERS))).not.toContain("${");
     expect(fetchBatches.MaxConcurrency).toBe(10);
   });
 

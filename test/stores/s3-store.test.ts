@@ -155,6 +155,28 @@ describe("an answer that is a fault", () => {
     );
   });
 
+  it.each([
+    ["is absent where a listing shows that it is not there", "", undefined],
+    ["stays refused where a listing shows it", "<Contents><Key>runs/a.json</Key><Size>1</Size></Contents>", "refused"],
+  ])(
+    "of a key that is denied %s: S3 denies a missing key to whom it lets list just some prefixes",
+    async (_, contents, end) => {
+      await withServer(
+        (request, response) => {
+          if (request.url?.includes("list-type=2") !== true) answerFault(request, response, 403, "AccessDenied");
+          else response.end(`<ListBucketResult><IsTruncated>false</IsTruncated>${contents}</ListBucketResult>`);
+        },
+        async (store) => {
+          const got = await store.get("runs/a.json").catch((error: unknown) => {
+            expect(error).toBeInstanceOf(StoreRefusedError);
+            return "refused";
+          });
+          expect(got).toBe(end);
+        },
+      );
+    },
+  );
+
   it("is tried again by the client itself, up to the attempts it has", async () => {
     let requests = 0;
     const { endpoint, close } = await startAnsweringServer((request, response) => {
