@@ -6,7 +6,8 @@ import { createBatchFetcher } from "../lambdas/batch-fetcher/handler.ts";
 import { createRunSummary } from "../lambdas/run-summary/handler.ts";
 import type { Environment, Handler, Runtime } from "../lambdas/runtime/runtime.ts";
 import { createSymbolUpdater } from "../lambdas/symbol-updater/handler.ts";
-import { fillDailyDefinition, type StateMachineJson } from "../state-machines/daily.ts";
+import { fillDailyDefinition } from "../state-machines/daily.ts";
+import type { StateMachineJson } from "../state-machines/definition.ts";
 
 /** What the workflow tells of itself while it runs: states entered and left, batches begun and ended. */
 export type WorkflowEvent =

@@ -21,6 +21,8 @@ export interface RawDataName {
 
 /** Prefix under which the symbol lists lie. */
 export const symbolsPrefix = SYMBOLS_PREFIX;
+/** Prefix under which the Parquet files of all dates lie. */
+export const rawDataFolder = RAW_DATA_PREFIX;
 /** Prefix under which the run summaries lie. */
 export const runsPrefix = RUNS_PREFIX;
 

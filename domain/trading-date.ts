@@ -5,10 +5,10 @@ import * as z from "zod";
 export const EXCHANGE_TIME_ZONE = "Australia/Sydney";
 
 /** Time of day in Sydney by which a session's prices have settled: late trades, the feed's lag and corrections are in. */
-const SETTLED_AT = Temporal.PlainTime.from("19:00");
+export const SETTLED_TIME = "19:00";
 
 /** Time of day in Sydney of the closing auction. */
-const CLOSING_AUCTION_AT = Temporal.PlainTime.from("16:10");
+const CLOSING_AUCTION_TIME = "16:10";
 
 /** Whether the text is `YYYY-MM-DD` and names a day that exists. */
 export function isTradingDate(text: string): boolean {
@@ -58,12 +58,12 @@ export function sydneyInstant(date: string, time = "00:00"): number {
 
 /** The instant from which a date's prices count as settled: 19:00 Sydney on that date, in milliseconds since 1970. */
 export function settledInstant(date: string): number {
-  return sydneyInstant(date, SETTLED_AT.toString());
+  return sydneyInstant(date, SETTLED_TIME);
 }
 
 /** The instant of a date's closing auction, 16:10 Sydney, in milliseconds since 1970. Two days a year close earlier. */
 export function closingInstant(date: string): number {
-  return sydneyInstant(date, CLOSING_AUCTION_AT.toString());
+  return sydneyInstant(date, CLOSING_AUCTION_TIME);
 }
 
 /** The date `days` calendar days later (earlier where negative). */
@@ -88,5 +88,5 @@ export function fromEpochDays(days: number): string {
 
 /** Says of a date whose prices have not settled from when on it can be fetched. */
 export function describeSettling(date: string): string {
-  return `prices of ${date} have not settled yet: it can be run from ${SETTLED_AT.toString({ smallestUnit: "minute" })} in Sydney on that day`;
+  return `prices of ${date} have not settled yet: it can be run from ${SETTLED_TIME} in Sydney on that day`;
 }

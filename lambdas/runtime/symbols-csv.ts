@@ -8,7 +8,8 @@ import type { ObjectStore } from "../../domain/object-store.ts";
 import { asxSymbol } from "../../domain/symbol.ts";
 import { tradingDate } from "../../domain/trading-date.ts";
 
-const COLUMNS = ["symbol", "name", "industry_group", "listing_date", "market_cap"] as const;
+/** The columns of a symbols CSV, in their order. */
+export const SYMBOLS_CSV_COLUMNS = ["symbol", "name", "industry_group", "listing_date", "market_cap"] as const;
 
 const emptyIsNull = z.literal("").transform(() => null);
 
@@ -49,7 +50,7 @@ export function encodeSymbolsCsv(listings: readonly Listing[]): Uint8Array {
     listingDate,
     marketCap,
   ]);
-  return new TextEncoder().encode(stringify([[...COLUMNS], ...rows], { escape_formulas: true }));
+  return new TextEncoder().encode(stringify([[...SYMBOLS_CSV_COLUMNS], ...rows], { escape_formulas: true }));
 }
 
 /**

@@ -1,0 +1,164 @@
+import {
+  CloudwatchMetricAlarm,
+  type CloudwatchMetricAlarmConfig,
+} from "@cdktf/provider-aws/lib/cloudwatch-metric-alarm/index.js";
+import { Construct } from "constructs";
+import type { LambdaName } from "./bundles.ts";
+import type { Deployment } from "./deployment.ts";
+import type { Lambda } from "./functions.ts";
+import { type MetricReference, runMetric } from "./metric-references.ts";
+import type { Notifications } from "./notifications.ts";
+import { runTimeoutSeconds } from "./time-outs.ts";
+import type { Workflow } from "./workflow.ts";
+
+const FIVE_MINUTES = 300;
+const HOUR = 3_600;
+const HOURS_A_DAY = 24;
+
+/** More errors within five minutes than the workflow's retries are for. */
+const TOO_MANY_ERRORS = 3;
+
+/** What an alarm is over, and what makes it go off. */
+type Condition = Pick<
+  CloudwatchMetricAlarmConfig,
+  "comparisonOperator" | "threshold" | "evaluationPeriods" | "treatMissingData"
+>;
+
+const ANY: Condition = {
+  comparisonOperator: "GreaterThanThreshold",
+  threshold: 0,
+  evaluationPeriods: 1,
+  treatMissingData: "notBreaching",
+};
+
+/** What the alarms watch. */
+export interface AlarmedParts {
+  readonly workflow: Workflow;
+  readonly lambdas: Readonly<Record<LambdaName, Lambda>>;
+  readonly notifications: Notifications;
+}
+
+/** The alarms of a deployment. Each says what it means and what to do; all are published to the topic. */
+export class Alarms extends Construct {
+  readonly #deployment: Deployment;
+  readonly #arns: string[] = [];
+
+  constructor(
+    scope: Construct,
+    id: string,
+    deployment: Deployment,
+    { workflow, lambdas, notifications }: AlarmedParts,
+  ) {
+    super(scope, id);
+    this.#deployment = deployment;
+    const { stage, schedule } = deployment.config;
+    const execution = (name: string): MetricReference => ({
+      namespace: "AWS/States",
+      name,
+      dimensions: { StateMachineArn: workflow.arn },
+    });
+    const invocations = (name: string): MetricReference[] =>
+      Object.values(lambdas).map(({ functionName }) => ({
+        namespace: "AWS/Lambda",
+        name,
+        dimensions: { FunctionName: functionName },
+      }));
+
+    this.#add("run-failed", [execution("ExecutionsFailed"), execution("ExecutionsTimedOut")], FIVE_MINUTES, {
+      ...ANY,
+      description:
+        "A run of the daily workflow ended without a whole day: no symbols, no bar, some symbols without an outcome, or it broke off or ran out of time. " +
+        "Look at the execution in Step Functions and at runs/DATE.json; run the date again, which fetches only what is missing: asx execute --again.",
+    });
+    this.#add("run-partial", [runMetric("runPartial", stage)], FIVE_MINUTES, {
+      ...ANY,
+      description:
+        "A day is partial: bars are stored, but some symbols failed or were not tried; runs/DATE.json names them with their reasons. " +
+        "The catch-up of the next morning asks for them again; to have them sooner, run the date again: asx execute --again.",
+    });
+    if (schedule.enabled) {
+      const hours = HOURS_A_DAY + Math.ceil(runTimeoutSeconds(deployment.config) / HOUR);
+      this.#add("no-completed-run", [runMetric("runComplete", stage)], HOUR, {
+        comparisonOperator: "LessThanThreshold",
+        threshold: 1,
+        evaluationPeriods: hours,
+        // No number in an hour is no completed run in that hour.
+        treatMissingData: "breaching",
+        description:
+          `No run has completed a day for ${hours} hours, though one is due every weekday at ${schedule.dailyAt} and every morning at ${schedule.catchUpAt} in Sydney. ` +
+          "A trading day may be missing: look whether the schedules are enabled, at the dead letters and at the last executions, then run the date: asx execute --date. " +
+          "After the first deployment it goes off until the first run has completed.",
+      });
+    }
+    this.#add("lambda-errors", invocations("Errors"), FIVE_MINUTES, {
+      ...ANY,
+      threshold: TOO_MANY_ERRORS - 1,
+      description:
+        `At least ${TOO_MANY_ERRORS} invocations of the Lambdas ended in an error within five minutes: more than the workflow's retries are for. ` +
+        "Their log groups say why at level ERROR; where Yahoo or the ASX is down, the catch-up heals the day.",
+    });
+    this.#add("lambda-throttles", invocations("Throttles"), FIVE_MINUTES, {
+      ...ANY,
+      description:
+        "Lambda refused invocations because the account's concurrency was used up. The workflow tries them again. " +
+        "If it lasts, lower the concurrency of this deployment or ask AWS for a higher quota of concurrent executions.",
+    });
+    const { deadLetters } = notifications;
+    this.#add(
+      "dead-letters",
+      [
+        {
+          namespace: "AWS/SQS",
+          name: "ApproximateNumberOfMessagesVisible",
+          dimensions: { QueueName: deadLetters.name },
+          statistic: "Maximum",
+        },
+      ],
+      FIVE_MINUTES,
+      {
+        ...ANY,
+        description:
+          "A start of the workflow, or an alarm on its way to the topic, could not be delivered and lies in the queue of dead letters. " +
+          "Read the message there (its attributes say why), mend the cause, run the date by hand, and delete the message.",
+      },
+    );
+    notifications.publishAlarms(this.#arns);
+  }
+
+  /** Adds an alarm over a metric, or over the sum of several. */
+  #add(
+    name: string,
+    metrics: readonly MetricReference[],
+    periodSeconds: number,
+    { description, ...condition }: Condition & { readonly description: string },
+  ): void {
+    const [first] = metrics;
+    const common = { alarmName: this.#deployment.name(name), alarmDescription: description, ...condition };
+    const alarm = new CloudwatchMetricAlarm(
+      this,
+      name,
+      first !== undefined && metrics.length === 1
+        ? {
+            ...common,
+            namespace: first.namespace,
+            metricName: first.name,
+            dimensions: { ...first.dimensions },
+            statistic: first.statistic ?? "Sum",
+            period: periodSeconds,
+          }
+        : { ...common, metricQuery: sumQueries(metrics, periodSeconds) },
+    );
+    this.#arns.push(alarm.arn);
+  }
+}
+
+function sumQueries(metrics: readonly MetricReference[], period: number) {
+  return [
+    { id: "total", expression: "SUM(METRICS())", label: "total", returnData: true },
+    ...metrics.map(({ namespace, name, dimensions, statistic = "Sum" }, index) => ({
+      id: `m${index}`,
+      returnData: false,
+      metric: { namespace, metricName: name, dimensions: { ...dimensions }, stat: statistic, period },
+    })),
+  ];
+}

@@ -1,0 +1,148 @@
+import { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-group/index.js";
+import { LambdaAlias } from "@cdktf/provider-aws/lib/lambda-alias/index.js";
+import { LambdaFunction } from "@cdktf/provider-aws/lib/lambda-function/index.js";
+import { AssetType, TerraformAsset } from "cdktf";
+import { Construct } from "constructs";
+import { rawDataFolder, runsPrefix, symbolsPrefix } from "../domain/object-keys.ts";
+import { type Bundle, LAMBDA_HANDLER, type LambdaName } from "./bundles.ts";
+import type { Deployment } from "./deployment.ts";
+import { ServiceRole, type Statement } from "./policy.ts";
+import type { PrivateBucket } from "./private-bucket.ts";
+import { FUNCTION_SECONDS } from "./time-outs.ts";
+
+/** The alias that the workflow invokes. Pointing it at an earlier version is a rollback. */
+const ALIAS = "live";
+
+/** What is different about a Lambda. */
+interface FunctionDescription {
+  readonly description: string;
+  readonly memoryMegabytes: number;
+  /** Prefixes of the bucket that it lists and reads. */
+  readonly reads: readonly string[];
+  /** Prefixes of the bucket that it writes. */
+  readonly writes: readonly string[];
+}
+
+const DESCRIPTIONS: Record<LambdaName, FunctionDescription> = {
+  "symbol-updater": {
+    description: "Writes the day's ASX symbols and cuts them into batches",
+    memoryMegabytes: 512,
+    reads: [symbolsPrefix],
+    writes: [symbolsPrefix],
+  },
+  "batch-fetcher": {
+    description: "Fetches the bars of one batch of symbols into a Parquet file",
+    // It waits for the request budget most of its time, and memory is paid for by time.
+    memoryMegabytes: 256,
+    reads: [symbolsPrefix, rawDataFolder],
+    writes: [rawDataFolder],
+  },
+  "run-summary": {
+    description: "Writes what became of every symbol of the day",
+    memoryMegabytes: 512,
+    reads: [rawDataFolder, runsPrefix],
+    writes: [runsPrefix],
+  },
+};
+
+/** A Lambda with its log group and its role. */
+export class Lambda extends Construct {
+  readonly functionName: string;
+  /** ARN of the alias: of the deployed version and no other. */
+  readonly aliasArn: string;
+
+  constructor(scope: Construct, bundle: Bundle, bucket: PrivateBucket, deployment: Deployment) {
+    super(scope, bundle.name);
+    const { config } = deployment;
+    const { description, memoryMegabytes, reads, writes } = DESCRIPTIONS[bundle.name];
+    const functionName = deployment.name(bundle.name);
+    const logGroup = new CloudwatchLogGroup(this, "logs", {
+      name: `/aws/lambda/${functionName}`,
+      retentionInDays: config.logRetentionDays,
+    });
+    const role = new ServiceRole(this, "role", deployment, {
+      name: bundle.name,
+      description: `What the Lambda ${functionName} may do`,
+      service: "lambda.amazonaws.com",
+      statements: [
+        ...bucketStatements(bucket.arn, reads, writes),
+        {
+          sid: "WriteLogs",
+          actions: ["logs:CreateLogStream", "logs:PutLogEvents"],
+          resources: [`${logGroup.arn}:*`],
+        },
+        TRACING,
+      ],
+    });
+    const asset = new TerraformAsset(this, "archive", { path: bundle.archive, type: AssetType.FILE });
+    const lambda = new LambdaFunction(this, "function", {
+      functionName,
+      description,
+      runtime: "nodejs24.x",
+      architectures: ["arm64"],
+      handler: LAMBDA_HANDLER,
+      filename: asset.path,
+      sourceCodeHash: bundle.sha256,
+      role: role.arn,
+      memorySize: memoryMegabytes,
+      timeout: FUNCTION_SECONDS[bundle.name],
+      publish: true,
+      environment: {
+        variables: {
+          STORE_URL: `s3://${bucket.bucket}`,
+          STAGE: config.stage,
+          NODE_OPTIONS: "--enable-source-maps",
+          ...settingsOf(bundle.name, deployment),
+        },
+      },
+      loggingConfig: { logGroup: logGroup.name, logFormat: "JSON" },
+      tracingConfig: { mode: "Active" },
+      dependsOn: [role.policy],
+    });
+    this.functionName = lambda.functionName;
+    this.aliasArn = new LambdaAlias(this, "alias", {
+      name: ALIAS,
+      description: "The version that the workflow invokes",
+      functionName: lambda.functionName,
+      functionVersion: lambda.version,
+    }).arn;
+  }
+}
+
+/** Traces have no ARN to name (IAM's service authorization reference of X-Ray). */
+const TRACING: Statement = {
+  sid: "WriteTraces",
+  actions: ["xray:PutTraceSegments", "xray:PutTelemetryRecords"],
+  resources: ["*"],
+};
+
+function bucketStatements(bucketArn: string, reads: readonly string[], writes: readonly string[]): Statement[] {
+  const objects = (prefixes: readonly string[]): string[] => prefixes.map((prefix) => `${bucketArn}/${prefix}*`);
+  return [
+    {
+      sid: "ListObjects",
+      actions: ["s3:ListBucket"],
+      resources: [bucketArn],
+      conditions: { StringLike: { "s3:prefix": reads.map((prefix) => `${prefix}*`) } },
+    },
+    { sid: "ReadObjects", actions: ["s3:GetObject"], resources: objects(reads) },
+    { sid: "WriteObjects", actions: ["s3:PutObject"], resources: objects(writes) },
+  ];
+}
+
+function settingsOf(name: LambdaName, { config }: Deployment): Record<string, string> {
+  const closures = config.marketClosures.length > 0 ? { MARKET_CLOSURES: config.marketClosures.join(",") } : {};
+  switch (name) {
+    case "symbol-updater":
+      return {
+        BATCH_SIZE: String(config.batchSize),
+        MAX_CONCURRENCY: String(config.concurrency),
+        ...(config.extraSymbols.length > 0 && { EXTRA_SYMBOLS: config.extraSymbols.join(",") }),
+        ...closures,
+      };
+    case "batch-fetcher":
+      return { REQUESTS_PER_SECOND: String(config.requestsPerSecond), ...closures };
+    case "run-summary":
+      return {};
+  }
+}

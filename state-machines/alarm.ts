@@ -1,0 +1,11 @@
+import { fillDefinition, readDefinition, type StateMachineJson } from "./definition.ts";
+
+/** What `alarm.asl.json` leaves open. */
+export interface AlarmPlaceholders {
+  readonly topicArn: string;
+}
+
+/** The publishing of an alarm with its placeholders filled. Throws as {@link fillDefinition} does. */
+export function fillAlarmDefinition(placeholders: AlarmPlaceholders): StateMachineJson {
+  return fillDefinition(readDefinition(new URL("./alarm.asl.json", import.meta.url)), placeholders);
+}
