@@ -14,9 +14,6 @@ import { Query } from "./query.ts";
 import { Schedule } from "./schedule.ts";
 import { createDataBucket } from "./storage.ts";
 
-/** The versions of Terraform and of OpenTofu that do: a state in S3 is locked without a table from 1.10 on. */
-const TERRAFORM_VERSIONS = { localState: ">= 1.5.0", remoteState: ">= 1.10.0" } as const;
-
 /** The provider that the bindings were made from, and what follows it compatibly. */
 const AWS_PROVIDER_VERSIONS = "~> 6.25";
 
@@ -67,11 +64,9 @@ export class AsxEodStack extends TerraformStack {
   #keepState({ stage, remoteState }: DeploymentConfig): void {
     if (remoteState === undefined) {
       // Terraform runs in cdktf.out/stacks/NAME; the state belongs beside package.json, where nothing is generated.
-      this.addOverride("terraform.required_version", TERRAFORM_VERSIONS.localState);
       new LocalBackend(this, { path: `../../../terraform.${stackName(stage)}.tfstate` });
       return;
     }
-    this.addOverride("terraform.required_version", TERRAFORM_VERSIONS.remoteState);
     const { bucket, region } = remoteState;
     new S3Backend(this, { bucket, region, key: `${stackName(stage)}.tfstate`, encrypt: true });
     this.addOverride("terraform.backend.s3.use_lockfile", true);

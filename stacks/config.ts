@@ -119,7 +119,7 @@ const DEFAULTS: Omit<DeploymentConfig, "stage"> = {
   batchSize: 100,
   requestsPerSecond: 5,
   retentionDays: 90,
-  logRetentionDays: 90,
+  logRetentionDays: 365,
   protectData: true,
   extraSymbols: [],
   marketClosures: [],

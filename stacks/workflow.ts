@@ -43,8 +43,8 @@ export class Workflow extends Construct {
       definition: JSON.stringify(options.definition),
       loggingConfiguration: {
         level: "ALL",
-        // Inputs and outputs are in the history; in the log they would only cost.
-        includeExecutionData: false,
+        // Symbols and counts: small, no secrets, and all there is of an Express execution.
+        includeExecutionData: true,
         logDestination: `${logGroup.arn}:*`,
       },
       tracingConfiguration: { enabled: true },

@@ -6,7 +6,7 @@ import type { PriceSource } from "./price-source.ts";
 import { parseChartResponse } from "./yahoo-chart.ts";
 
 /** Bounds headers and body of one request, in milliseconds. */
-const REQUEST_TIMEOUT_MS = 10_000;
+export const REQUEST_TIMEOUT_MS = 10_000;
 /** Bounds the decoded body: forty years of sessions have under 2 MB. */
 const LARGEST_BODY_BYTES = 5_000_000;
 

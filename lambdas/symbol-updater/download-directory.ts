@@ -6,11 +6,12 @@ import { type Directory, parseDirectory } from "./asx-directory.ts";
 import type { SymbolUpdaterConfig } from "./env.ts";
 
 /** Bounds headers and body of one download, in milliseconds. */
-const DOWNLOAD_TIMEOUT_MS = 20_000;
+export const DOWNLOAD_TIMEOUT_MS = 20_000;
 /** Bounds the decoded body: the real file has about 200 kB. */
 const LARGEST_BODY_BYTES = 5_000_000;
 
-const DOWNLOAD_RETRY: RetryPolicy = {
+/** How a download from one address is repeated. */
+export const DOWNLOAD_RETRY: RetryPolicy = {
   attempts: 3,
   firstDelayMs: 1_000,
   longestDelayMs: 5_000,

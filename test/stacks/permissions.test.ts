@@ -1,0 +1,263 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import * as z from "zod";
+import { synthesiseStack } from "../support/synthesised-stack.ts";
+
+const stack = synthesiseStack();
+const BUCKET = "<aws_s3_bucket data/bucket arn>";
+
+const statement = z.object({
+  Effect: z.enum(["Allow", "Deny"]),
+  Action: z.union([z.string(), z.array(z.string())]),
+  Resource: z.array(z.string()).optional(),
+  Condition: z.unknown().optional(),
+  Principal: z.unknown().optional(),
+});
+const document = z.object({ Version: z.literal("2012-10-17"), Statement: z.array(statement) });
+
+function statementsOf(text: unknown) {
+  return document.parse(JSON.parse(z.string().parse(text))).Statement;
+}
+
+/** What a role may do, a line an action and resource. */
+function permissions(path: string): string[] {
+  return statementsOf(stack.one("aws_iam_role_policy", `${path}/policy`)["policy"]).flatMap(
+    ({ Effect, Action, Resource = [], Condition }) =>
+      [Action].flat().flatMap((action) =>
+        Resource.map((resource) => {
+          const condition = Condition === undefined ? "" : ` if ${JSON.stringify(Condition)}`;
+          return `${Effect} ${action} on ${resource}${condition}`;
+        }),
+      ),
+  );
+}
+
+function logging(path: string): string[] {
+  const group = `<aws_cloudwatch_log_group ${path}/logs arn>:*`;
+  return [
+    `Allow logs:CreateLogStream on ${group}`,
+    `Allow logs:PutLogEvents on ${group}`,
+    "Allow xray:PutTraceSegments on *",
+    "Allow xray:PutTelemetryRecords on *",
+  ];
+}
+
+/** Log deliveries and traces cannot be named by an ARN. */
+const OBSERVING = [
+  "Allow logs:CreateLogDelivery on *",
+  "Allow logs:GetLogDelivery on *",
+  "Allow logs:UpdateLogDelivery on *",
+  "Allow logs:DeleteLogDelivery on *",
+  "Allow logs:ListLogDeliveries on *",
+  "Allow logs:PutResourcePolicy on *",
+  "Allow logs:DescribeResourcePolicies on *",
+  "Allow logs:DescribeLogGroups on *",
+  "Allow xray:PutTraceSegments on *",
+  "Allow xray:PutTelemetryRecords on *",
+  "Allow xray:GetSamplingRules on *",
+  "Allow xray:GetSamplingTargets on *",
+];
+
+const PERMISSIONS: Record<string, string[]> = {
+  "symbol-updater/role": [
+    `Allow s3:ListBucket on ${BUCKET} if {"StringLike":{"s3:prefix":["symbols/*"]}}`,
+    `Allow s3:GetObject on ${BUCKET}/symbols/*`,
+    `Allow s3:PutObject on ${BUCKET}/symbols/*`,
+    ...logging("symbol-updater"),
+  ],
+  "batch-fetcher/role": [
+    `Allow s3:ListBucket on ${BUCKET} if {"StringLike":{"s3:prefix":["symbols/*","raw-data/*"]}}`,
+    `Allow s3:GetObject on ${BUCKET}/symbols/*`,
+    `Allow s3:GetObject on ${BUCKET}/raw-data/*`,
+    `Allow s3:PutObject on ${BUCKET}/raw-data/*`,
+    ...logging("batch-fetcher"),
+  ],
+  "run-summary/role": [
+    `Allow s3:ListBucket on ${BUCKET} if {"StringLike":{"s3:prefix":["raw-data/*","runs/*"]}}`,
+    `Allow s3:GetObject on ${BUCKET}/raw-data/*`,
+    `Allow s3:GetObject on ${BUCKET}/runs/*`,
+    `Allow s3:PutObject on ${BUCKET}/runs/*`,
+    ...logging("run-summary"),
+  ],
+  "daily/role": [
+    "Allow lambda:InvokeFunction on <aws_lambda_alias symbol-updater/alias arn>",
+    "Allow lambda:InvokeFunction on <aws_lambda_alias batch-fetcher/alias arn>",
+    "Allow lambda:InvokeFunction on <aws_lambda_alias run-summary/alias arn>",
+    "Allow sns:Publish on <aws_sns_topic notifications/topic arn>",
+    ...OBSERVING,
+  ],
+  "notifications/publish/role": ["Allow sns:Publish on <aws_sns_topic notifications/topic arn>", ...OBSERVING],
+  "notifications/alarm-role": [
+    "Allow states:StartExecution on <aws_sfn_state_machine notifications/publish/machine arn>",
+  ],
+  "schedule/role": [
+    "Allow states:StartExecution on <aws_sfn_state_machine daily/machine arn>",
+    "Allow sqs:SendMessage on <aws_sqs_queue notifications/dead-letters arn>",
+  ],
+};
+
+const TRUST: Record<string, { service: string; source?: string }> = {
+  "symbol-updater/role": { service: "lambda.amazonaws.com" },
+  "batch-fetcher/role": { service: "lambda.amazonaws.com" },
+  "run-summary/role": { service: "lambda.amazonaws.com" },
+  "daily/role": {
+    service: "states.amazonaws.com",
+    source: "states:ap-southeast-2:<account_id>:stateMachine:asx-eod-prod-daily",
+  },
+  "notifications/publish/role": {
+    service: "states.amazonaws.com",
+    source: "states:ap-southeast-2:<account_id>:stateMachine:asx-eod-prod-alarm-publisher",
+  },
+  "notifications/alarm-role": {
+    service: "events.amazonaws.com",
+    source: "events:ap-southeast-2:<account_id>:rule/asx-eod-prod-alarms",
+  },
+  "schedule/role": {
+    service: "scheduler.amazonaws.com",
+    source: "scheduler:ap-southeast-2:<account_id>:schedule-group/asx-eod-prod-runs",
+  },
+};
+
+describe("the roles of a deployment", () => {
+  it("are these and no others, each with its one policy", () => {
+    expect(Object.keys(stack.all("aws_iam_role")).sort()).toEqual(
+      Object.keys(PERMISSIONS)
+        .map((path) => `${path}/role`)
+        .sort(),
+    );
+    expect(Object.keys(stack.all("aws_iam_role_policy")).sort()).toEqual(
+      Object.keys(PERMISSIONS)
+        .map((path) => `${path}/policy`)
+        .sort(),
+    );
+    expect(stack.all("aws_iam_role_policy_attachment")).toEqual({});
+  });
+
+  it.each(Object.entries(PERMISSIONS))("let %s do exactly what it must", (path, expected) => {
+    expect(permissions(path)).toEqual(expected);
+    expect(stack.one("aws_iam_role_policy", `${path}/policy`)["role"]).toBe(`<aws_iam_role ${path}/role name>`);
+  });
+
+  it.each(Object.entries(TRUST))(
+    "let one service take %s on, for its own resource where the service tells it",
+    (path, { service, source }) => {
+      expect(statementsOf(stack.one("aws_iam_role", `${path}/role`)["assume_role_policy"])).toEqual([
+        {
+          Effect: "Allow",
+          Action: "sts:AssumeRole",
+          Principal: { Service: service },
+          ...(source !== undefined && {
+            Condition: {
+              StringEquals: { "aws:SourceAccount": "<account_id>" },
+              ArnEquals: { "aws:SourceArn": `arn:<partition>:${source}` },
+            },
+          }),
+        },
+      ]);
+    },
+  );
+
+  it("allow no action with a wildcard", () => {
+    for (const path of Object.keys(PERMISSIONS)) {
+      for (const permission of permissions(path)) expect(permission).not.toMatch(/^Allow \S*\*/);
+    }
+  });
+
+  it("stay below a permissions boundary where one is set", () => {
+    const boundary = "arn:aws:iam::123456789012:policy/boundary";
+    const roles = synthesiseStack({ ASX_EOD_PERMISSIONS_BOUNDARY_ARN: boundary }).all("aws_iam_role");
+    expect(Object.values(roles).map((role) => role["permissions_boundary"])).toEqual(
+      Array.from({ length: 7 }, () => boundary),
+    );
+  });
+});
+
+describe("the policies of resources", () => {
+  const policies = ["aws_s3_bucket_policy", "aws_sns_topic_policy", "aws_sqs_queue_policy"].flatMap((type) =>
+    Object.values(stack.all(type)).map(({ policy }) => statementsOf(policy)),
+  );
+
+  it("turn away everyone who comes without TLS", () => {
+    expect(policies).toHaveLength(4);
+    for (const [first] of policies) {
+      expect(first).toMatchObject({
+        Effect: "Deny",
+        Principal: "*",
+        Condition: { Bool: { "aws:SecureTransport": "false" } },
+      });
+    }
+  });
+
+  it("let in nobody but EventBridge with lost alarms of this account", () => {
+    const allowed = policies.flat().filter(({ Effect }) => Effect === "Allow");
+    expect(allowed).toEqual([
+      {
+        Effect: "Allow",
+        Action: ["sqs:SendMessage"],
+        Resource: ["<aws_sqs_queue notifications/dead-letters arn>"],
+        Principal: { Service: "events.amazonaws.com" },
+        Condition: {
+          StringEquals: { "aws:SourceAccount": "<account_id>" },
+          ArnEquals: { "aws:SourceArn": "<aws_cloudwatch_event_rule notifications/alarms arn>" },
+        },
+      },
+    ]);
+  });
+});
+
+describe("the policy of whoever deploys", () => {
+  const text = readFileSync(new URL("../../docs/deploy-policy.json", import.meta.url), "utf8");
+  const { Statement } = z
+    .object({
+      Statement: z.array(
+        statement.extend({ Action: z.array(z.string()), Resource: z.union([z.string(), z.array(z.string())]) }),
+      ),
+    })
+    .parse(JSON.parse(text));
+
+  /** The service that a type of resource is of, as IAM calls it. */
+  const SERVICES: Record<string, string> = {
+    athena: "athena",
+    cloudwatch_dashboard: "cloudwatch",
+    cloudwatch_metric: "cloudwatch",
+    cloudwatch_event: "events",
+    cloudwatch_log: "logs",
+    glue: "glue",
+    iam: "iam",
+    lambda: "lambda",
+    s3: "s3",
+    scheduler: "scheduler",
+    sfn: "states",
+    sns: "sns",
+    sqs: "sqs",
+  };
+
+  it("fits into a managed policy", () => {
+    expect(text.replaceAll(/\s/g, "").length).toBeLessThanOrEqual(6144);
+  });
+
+  it.each([...new Set(stack.resources.map(({ type }) => type))])("covers %s: making, reading and removing", (type) => {
+    const service = Object.entries(SERVICES).find(([prefix]) => type.startsWith(`aws_${prefix}`))?.[1];
+    const actions = Statement.flatMap(({ Action }) => Action).filter((action) => action.startsWith(`${service}:`));
+    expect(actions.some((action) => /:(Create|Put)/.test(action))).toBe(true);
+    expect(actions.some((action) => /:(Get|Describe|List)/.test(action))).toBe(true);
+    expect(actions.some((action) => /:(Delete|Remove)/.test(action))).toBe(true);
+  });
+
+  it("is bound to names of this project wherever the action knows a name", () => {
+    for (const { Action, Resource } of Statement) {
+      for (const resource of [Resource].flat()) {
+        if (resource === "*")
+          expect(Action).toEqual(expect.arrayContaining([expect.stringMatching(/:(Describe|List|Validate)/)]));
+        else expect(resource).toMatch(/asx[-_]eod[-_]|:catalog$|STATE_BUCKET/);
+      }
+    }
+  });
+
+  it("passes roles to the services that take them on, and to no others", () => {
+    const passing = Statement.find(({ Action }) => Action.includes("iam:PassRole"));
+    const services = [...new Set(Object.values(TRUST).map(({ service }) => service))].sort();
+    expect(passing?.Action).toEqual(["iam:PassRole"]);
+    expect(passing?.Condition).toEqual({ StringEquals: { "iam:PassedToService": services } });
+  });
+});
