@@ -1,0 +1,182 @@
+import validate from "asl-validator";
+import { describe, expect, it } from "vitest";
+import * as z from "zod";
+import { parseBatchFetcherEnvironment } from "../../lambdas/batch-fetcher/env.ts";
+import { SYMBOL_RETRY } from "../../lambdas/batch-fetcher/fetch-symbol.ts";
+import { REQUEST_TIMEOUT_MS } from "../../lambdas/batch-fetcher/yahoo.ts";
+import type { RetryPolicy } from "../../lambdas/runtime/retry.ts";
+import { DOWNLOAD_RETRY, DOWNLOAD_TIMEOUT_MS } from "../../lambdas/symbol-updater/download-directory.ts";
+import { parseSymbolUpdaterEnvironment } from "../../lambdas/symbol-updater/env.ts";
+import { LAMBDAS } from "../../stacks/bundles.ts";
+import { LONGEST_BATCH_SECONDS } from "../../stacks/time-outs.ts";
+import { synthesiseStack } from "../support/synthesised-stack.ts";
+
+const stack = synthesiseStack();
+
+const lambda = z.object({
+  function_name: z.string(),
+  timeout: z.number(),
+  environment: z.object({ variables: z.record(z.string(), z.string()) }),
+});
+
+function functionOf(name: string, of = stack) {
+  return lambda.parse(of.one("aws_lambda_function", `${name}/function`));
+}
+
+describe("the Lambdas", () => {
+  it.each(LAMBDAS)(
+    "%s runs the bundle on Node 24 and arm64, with its own log group, role, traces and version",
+    (name) => {
+      const body = stack.one("aws_lambda_function", `${name}/function`);
+      expect(body).toMatchObject({
+        function_name: `asx-eod-prod-${name}`,
+        runtime: "nodejs24.x",
+        architectures: ["arm64"],
+        handler: "index.handler",
+        filename: expect.stringMatching(new RegExp(`^assets/.*/${name}\\.zip$`)),
+        source_code_hash: "c2hhMjU2",
+        role: `<aws_iam_role ${name}/role/role arn>`,
+        logging_config: { log_group: `<aws_cloudwatch_log_group ${name}/logs name>`, log_format: "JSON" },
+        tracing_config: { mode: "Active" },
+        publish: true,
+      });
+      // The Map state bounds concurrency; a reservation would take from the quota of a new account more than it has.
+      expect(body).not.toHaveProperty("reserved_concurrent_executions");
+      expect(stack.one("aws_cloudwatch_log_group", `${name}/logs`)).toMatchObject({
+        name: `/aws/lambda/asx-eod-prod-${name}`,
+        retention_in_days: 365,
+      });
+      expect(stack.one("aws_lambda_alias", `${name}/alias`)).toMatchObject({
+        function_name: `<aws_lambda_function ${name}/function function_name>`,
+        function_version: `<aws_lambda_function ${name}/function version>`,
+      });
+    },
+  );
+
+  it("get their settings in the variables that they read, and the store by its address", () => {
+    const set = synthesiseStack({
+      ASX_EOD_STAGE: "dev",
+      ASX_EOD_BATCH_SIZE: "50",
+      ASX_EOD_CONCURRENCY: "4",
+      ASX_EOD_REQUESTS_PER_SECOND: "2.5",
+      ASX_EOD_EXTRA_SYMBOLS: '["VAS","A200"]',
+      ASX_EOD_MARKET_CLOSURES: '["2026-09-22"]',
+    });
+    const updater = functionOf("symbol-updater", set).environment.variables;
+    expect(parseSymbolUpdaterEnvironment(updater)).toMatchObject({
+      batchSize: 50,
+      maxConcurrency: 4,
+      extraSymbols: ["VAS", "A200"],
+      marketClosures: ["2026-09-22"],
+    });
+    const fetcher = functionOf("batch-fetcher", set).environment.variables;
+    expect(parseBatchFetcherEnvironment(fetcher)).toMatchObject({
+      requestsPerSecond: 2.5,
+      marketClosures: ["2026-09-22"],
+    });
+    for (const name of LAMBDAS) {
+      expect(functionOf(name, set).environment.variables).toMatchObject({
+        STORE_URL: "s3://<aws_s3_bucket data/bucket bucket>",
+        STAGE: "dev",
+      });
+    }
+  });
+});
+
+const form = z.object({ definition: z.string() });
+const task = z.object({ TimeoutSeconds: z.number(), Parameters: z.record(z.string(), z.unknown()) });
+const daily = z.object({
+  TimeoutSeconds: z.number(),
+  States: z.object({
+    UpdateSymbols: task,
+    SummariseRun: task,
+    NotifyPartial: task,
+    FetchBatches: z.object({
+      MaxConcurrency: z.number(),
+      ItemProcessor: z.object({ States: z.object({ FetchBatch: task }) }),
+    }),
+  }),
+});
+
+function definitionOf(path: string, of = stack): string {
+  return form.parse(of.one("aws_sfn_state_machine", path)).definition;
+}
+
+describe.each([
+  ["daily/machine", "STANDARD", "daily/role/role", "daily"],
+  ["notifications/publish/machine", "EXPRESS", "notifications/publish/role/role", "alarm-publisher"],
+])("the state machine %s", (path, type, role, name) => {
+  it("has a valid definition with every placeholder filled", () => {
+    const definition = definitionOf(path);
+    expect(definition).not.toContain("${");
+    const arns = definition
+      .replaceAll(/<aws_lambda_alias (\S+)\/alias arn>/g, "arn:aws:lambda:ap-southeast-2:123456789012:function:$1:live")
+      .replaceAll(/<aws_sns_topic \S+ arn>/g, "arn:aws:sns:ap-southeast-2:123456789012:notifications");
+    const { isValid, errorsText } = validate(JSON.parse(arns), { checkArn: true, checkPaths: true });
+    expect(errorsText("\n")).toBe("");
+    expect(isValid).toBe(true);
+  });
+
+  it("logs and traces its executions under its own role", () => {
+    const logs = path.replace(/machine$/, "logs");
+    expect(stack.one("aws_sfn_state_machine", path)).toMatchObject({
+      name: `asx-eod-prod-${name}`,
+      type,
+      role_arn: `<aws_iam_role ${role} arn>`,
+      logging_configuration: { level: "ALL", log_destination: `<aws_cloudwatch_log_group ${logs} arn>:*` },
+      tracing_configuration: { enabled: true },
+    });
+    expect(stack.one("aws_cloudwatch_log_group", logs)).toMatchObject({
+      name: `/aws/vendedlogs/states/asx-eod-prod-${name}`,
+      retention_in_days: 365,
+    });
+  });
+});
+
+describe("the daily workflow as deployed", () => {
+  const { States, TimeoutSeconds } = daily.parse(JSON.parse(definitionOf("daily/machine")));
+  const { FetchBatch } = States.FetchBatches.ItemProcessor.States;
+
+  it("invokes the aliases of the three Lambdas and publishes to the topic", () => {
+    expect(
+      [States.UpdateSymbols, FetchBatch, States.SummariseRun].map((state) => state.Parameters["FunctionName"]),
+    ).toEqual(LAMBDAS.map((name) => `<aws_lambda_alias ${name}/alias arn>`));
+    expect(States.NotifyPartial.Parameters["TopicArn"]).toBe("<aws_sns_topic notifications/topic arn>");
+    expect(States.FetchBatches.MaxConcurrency).toBe(10);
+  });
+
+  it("has time-outs that fit into each other: request, function, state, run", () => {
+    const states = {
+      "symbol-updater": States.UpdateSymbols,
+      "batch-fetcher": FetchBatch,
+      "run-summary": States.SummariseRun,
+    };
+    // Two addresses after each other; one symbol that fails to the last behind a batch at its slowest allowed.
+    const slowest = {
+      "symbol-updater": 2 * longestSeconds(DOWNLOAD_RETRY, DOWNLOAD_TIMEOUT_MS),
+      "batch-fetcher": LONGEST_BATCH_SECONDS + longestSeconds(SYMBOL_RETRY, REQUEST_TIMEOUT_MS),
+      "run-summary": 0,
+    };
+    for (const name of LAMBDAS) {
+      expect(slowest[name]).toBeLessThan(functionOf(name).timeout);
+      expect(functionOf(name).timeout).toBeLessThan(states[name].TimeoutSeconds);
+    }
+    expect(functionOf("batch-fetcher").timeout).toBeLessThanOrEqual(900); // Lambda's own limit
+    // 2,500 symbols, and every state loses its function once.
+    const waves = Math.ceil(2_500 / 100 / 10);
+    const inTurn = [States.UpdateSymbols, ...Array.from({ length: waves }, () => FetchBatch), States.SummariseRun];
+    const twice = inTurn.reduce((total, state) => total + 2 * state.TimeoutSeconds, 0);
+    expect(twice).toBeLessThan(TimeoutSeconds);
+  });
+
+  it("gets a longer run where fewer batches run at the same time", () => {
+    const slow = definitionOf("daily/machine", synthesiseStack({ ASX_EOD_CONCURRENCY: "1" }));
+    expect(daily.parse(JSON.parse(slow)).TimeoutSeconds).toBeGreaterThan(25 * 2 * FetchBatch.TimeoutSeconds);
+  });
+});
+
+/** The longest that a request can take with all its repetitions, in seconds. */
+function longestSeconds(policy: RetryPolicy, timeoutMs: number): number {
+  const waitMs = Math.max(policy.longestDelayMs, policy.longestRetryAfterMs);
+  return (policy.attempts * timeoutMs + (policy.attempts - 1) * waitMs) / 1000;
+}
