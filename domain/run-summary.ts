@@ -82,6 +82,8 @@ export type RunSummaryEvent = z.infer<typeof runSummaryEvent>;
 export const runDigest = z.object({
   date: tradingDate,
   status: z.enum(RUN_STATUSES),
+  /** Address of the store that holds the run summary: `s3://BUCKET[/FOLDER]` or `file:FOLDER`. */
+  storeUrl: z.string(),
   s3Key: z.string(),
   totalSymbols: z.number().int().nonnegative(),
   rows: z.number().int().nonnegative(),

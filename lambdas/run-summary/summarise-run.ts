@@ -1,6 +1,6 @@
-import * as z from "zod";
 import { countOutcomes, isFinal, type LostBatch, type SymbolReport } from "../../domain/batch.ts";
 import { StoredFileError } from "../../domain/errors.ts";
+import { causeMessage } from "../../domain/lambda-cause.ts";
 import { parseRawDataKey, rawDataPrefix, runKey } from "../../domain/object-keys.ts";
 import { parseRunSummary } from "../../domain/parse-run-summary.ts";
 import {
@@ -52,6 +52,7 @@ export async function summariseRun(
   return {
     date: summary.date,
     status: summary.status,
+    storeUrl: store.url,
     s3Key: key,
     totalSymbols: summary.symbols.total,
     rows: summary.rows,
@@ -185,18 +186,6 @@ function lostBatches(event: RunSummaryEvent): LostBatch[] {
 function reasonOf({ error }: LostBatch): string {
   const cause = causeMessage(error.Cause);
   return `its batch was lost: ${error.Error}${cause === "" ? "" : `: ${cause}`}`.slice(0, LONGEST_REASON);
-}
-
-const lambdaCause = z.object({ errorMessage: z.string() });
-
-/** Lambda gives the cause of its errors as JSON with the message in it; Step Functions' own causes are plain text. */
-function causeMessage(cause: string): string {
-  try {
-    const parsed = lambdaCause.safeParse(JSON.parse(cause));
-    return parsed.success ? parsed.data.errorMessage : cause;
-  } catch {
-    return cause; // not JSON
-  }
 }
 
 function addMetrics(

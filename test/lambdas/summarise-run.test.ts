@@ -99,6 +99,7 @@ describe("the run summary", () => {
       ],
     });
     expect(digest).toMatchObject({ date: DAY, status: "complete", s3Key: KEY, totalSymbols: 5, rows: 3 });
+    expect(digest.storeUrl).toBe(runtime.store.url);
     expect(digest.message).toContain("3 of 5 symbols have a bar");
   });
 
