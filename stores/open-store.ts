@@ -11,6 +11,8 @@ const FOLDER_NAME = /^[A-Za-z0-9_=-][A-Za-z0-9._=-]*$/;
 export interface StoreOptions {
   /** Address of an S3 service other than AWS's own; it is asked with the bucket in the path. */
   readonly endpoint?: string | undefined;
+  /** Region of an S3 bucket, where it is known; else the AWS SDK's usual one. A bucket elsewhere is found by redirect. */
+  readonly region?: string | undefined;
 }
 
 /** The S3 endpoint that environment variables name, as the AWS SDK knows them. */
@@ -23,7 +25,7 @@ export function endpointOf(environment: Readonly<Record<string, string | undefin
  * A relative folder is meant from the working directory. Nothing is touched yet.
  * @throws InvalidInputError for any other address.
  */
-export function openStore(url: string, { endpoint }: StoreOptions = {}): ObjectStore {
+export function openStore(url: string, { endpoint, region }: StoreOptions = {}): ObjectStore {
   if (url.startsWith("file:")) return createLocalStore(folderOf(url));
   const match = S3_ADDRESS.exec(url);
   const bucket = match?.[1];
@@ -31,7 +33,13 @@ export function openStore(url: string, { endpoint }: StoreOptions = {}): ObjectS
   const below = match?.[2] ?? "";
   const prefix = below.endsWith("/") ? below.slice(0, -1) : below;
   if (below !== "" && !prefix.split("/").every((name) => FOLDER_NAME.test(name))) throw refused(url);
-  return createS3Store({ bucket, prefix }, endpoint === undefined ? {} : { endpoint, forcePathStyle: true });
+  return createS3Store(
+    { bucket, prefix },
+    {
+      ...(endpoint !== undefined && { endpoint, forcePathStyle: true }),
+      ...(region !== undefined && { region }),
+    },
+  );
 }
 
 function folderOf(url: string): string {
