@@ -1,50 +1,38 @@
 import { Command } from "commander";
-import * as z from "zod";
 import { InvalidInputError } from "../domain/errors.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
-import { parseInput } from "../domain/parse.ts";
-import { parseRunSummary } from "../domain/parse-run-summary.ts";
-import type { RunSummary } from "../domain/run-summary.ts";
-import { createTradingCalendar } from "../domain/trading-calendar.ts";
-import { describeSettling, settledInstant } from "../domain/trading-date.ts";
 import { priceSourceName } from "../lambdas/batch-fetcher/yahoo.ts";
-import { marketClosures } from "../lambdas/runtime/environment.ts";
 import { silentMetrics } from "../lambdas/runtime/metrics.ts";
 import type { Environment, Runtime } from "../lambdas/runtime/runtime.ts";
 import { readStoredDay } from "../lambdas/runtime/stored-day.ts";
 import { endpointOf, openStore } from "../stores/open-store.ts";
-import {
-  dateArgument,
-  datesArgument,
-  rateArgument,
-  sourceArgument,
-  storeArgument,
-  symbolsArgument,
-  wholeNumberArgument,
-} from "./arguments.ts";
+import { rateArgument, sourceArgument, storeArgument, symbolsArgument, wholeNumberArgument } from "./arguments.ts";
 import { runDailyWorkflow } from "./daily-workflow.ts";
 import { EXIT_CODES, exitCodeOf } from "./exit-codes.ts";
+import {
+  acceptDirectoryOption,
+  closuresOption,
+  dateOption,
+  type RunInputOptions,
+  runInput,
+  symbolsOption,
+} from "./run-input.ts";
 import { noProgress, showProgress } from "./run-progress.ts";
 import { describeRun } from "./run-report.ts";
 import { createStderrLogger, holdBack } from "./stderr-logger.ts";
+import { readWrittenSummary } from "./stored-summary.ts";
 import { type Terminal, writeLine } from "./terminal.ts";
 import { openUpstream } from "./upstream.ts";
 
-interface RunOptions {
-  readonly date?: string;
+interface RunOptions extends RunInputOptions {
   readonly store: string;
   readonly source: string;
-  readonly symbols?: string[];
   readonly batchSize: number;
   readonly maxConcurrency: number;
   readonly rate?: string;
   readonly extraSymbols?: string[];
-  readonly closures?: string[];
-  readonly acceptDirectory?: boolean;
   readonly json?: boolean;
 }
-
-const closuresEnvironment = z.object({ MARKET_CLOSURES: marketClosures });
 
 const HELP = `
 Examples:
@@ -65,14 +53,10 @@ export function runCommand(terminal: Terminal): Command {
     .description(
       "Runs the daily workflow on this machine: the ASX directory, every symbol's bar in batches, the run summary.",
     )
-    .option(
-      "--date <date>",
-      "trading date in Sydney, YYYY-MM-DD (default: the last finished trading day)",
-      dateArgument,
-    )
+    .addOption(dateOption())
     .option("--store <url>", "file:FOLDER or s3://BUCKET[/FOLDER]", storeArgument, "file:./data")
     .option("--source <source>", "live, sandbox, or the http:// address of a sandbox", sourceArgument, "live")
-    .option("--symbols <codes>", "only these ASX codes, separated by commas", symbolsArgument)
+    .addOption(symbolsOption())
     .option("--batch-size <n>", "symbols a batch", wholeNumberArgument(1, 1000), 100)
     .option("--max-concurrency <n>", "batches at the same time", wholeNumberArgument(1, 40), 10)
     .option(
@@ -85,12 +69,8 @@ export function runCommand(terminal: Terminal): Command {
       "codes to fetch besides the directory's, such as ETFs (default: EXTRA_SYMBOLS)",
       symbolsArgument,
     )
-    .option(
-      "--closures <dates>",
-      "closed dates that the exchange's rules do not know (default: MARKET_CLOSURES)",
-      datesArgument,
-    )
-    .option("--accept-directory", "take a directory even though it is over 5 % smaller than the stored list")
+    .addOption(closuresOption())
+    .addOption(acceptDirectoryOption())
     .option("--json", "print the run summary as JSON and nothing else on standard output")
     .addHelpText("after", HELP)
     .action((options: RunOptions) => run(options, terminal));
@@ -99,13 +79,8 @@ export function runCommand(terminal: Terminal): Command {
 async function run(options: RunOptions, terminal: Terminal): Promise<void> {
   const { stdout, stderr, clock } = terminal;
   const store = openStore(options.store, { endpoint: endpointOf(terminal.environment) });
-  const closures =
-    options.closures ?? parseInput(closuresEnvironment, terminal.environment, "environment").MARKET_CLOSURES;
-  const calendar = createTradingCalendar(closures);
-  const date = options.date ?? calendar.lastFinishedTradingDay(clock.now());
-  if (calendar.isTradingDay(date) && clock.now() < settledInstant(date)) {
-    throw new InvalidInputError(describeSettling(date));
-  }
+  const input = runInput(options, terminal);
+  const { date } = input;
   await refuseMixedSources(store, date, options.source, terminal.environment);
   const upstream = await openUpstream(options.source, clock.now);
   const showsProgress = terminal.interactive && options.json !== true;
@@ -133,7 +108,7 @@ async function run(options: RunOptions, terminal: Terminal): Promise<void> {
     terminal.quit(EXIT_CODES.interrupted);
   });
   try {
-    const { digest, error } = await runDailyWorkflow(eventOf(options, date), {
+    const { digest, error } = await runDailyWorkflow(input, {
       environment: {
         ...terminal.environment,
         ...environmentOf(options, upstream.defaultRate),
@@ -156,7 +131,7 @@ async function run(options: RunOptions, terminal: Terminal): Promise<void> {
       terminal.exit(EXIT_CODES.failed);
       return;
     }
-    const summary = await readSummary(store.get(digest.s3Key), digest.s3Key);
+    const summary = await readWrittenSummary(store, digest.s3Key);
     if (options.json === true) writeLine(stdout, JSON.stringify(summary));
     else
       writeLine(
@@ -187,14 +162,6 @@ async function refuseMixedSources(
   );
 }
 
-function eventOf({ symbols, acceptDirectory }: RunOptions, date: string) {
-  return {
-    date,
-    ...(symbols !== undefined && { symbols }),
-    ...(acceptDirectory !== undefined && { acceptDirectory }),
-  };
-}
-
 function environmentOf(options: RunOptions, defaultRate: string): Environment {
   return {
     BATCH_SIZE: String(options.batchSize),
@@ -205,10 +172,4 @@ function environmentOf(options: RunOptions, defaultRate: string): Environment {
     ...(options.extraSymbols !== undefined && { EXTRA_SYMBOLS: options.extraSymbols.join(",") }),
     ...(options.closures !== undefined && { MARKET_CLOSURES: options.closures.join(",") }),
   };
-}
-
-async function readSummary(stored: Promise<Uint8Array | undefined>, key: string): Promise<RunSummary> {
-  const bytes = await stored;
-  if (bytes === undefined) throw new InvalidInputError(`${key} vanished after it was written; run the date again`);
-  return parseRunSummary(key, bytes);
 }
