@@ -1,0 +1,124 @@
+/** What the history of an execution tells of the daily workflow. */
+import { z } from "zod";
+import {
+  type BatchResult,
+  batchResult,
+  type LostBatch,
+  lostBatch,
+  type SymbolUpdate,
+  symbolUpdate,
+} from "../domain/batch.ts";
+import { causeMessage } from "../domain/lambda-cause.ts";
+import { type RunDigest, runDigest } from "../domain/run-summary.ts";
+
+const failure = z.object({ error: z.string().optional(), cause: z.string().optional() });
+
+/** An event of an execution's history, as far as it is read here. */
+export const historyEvent = z.object({
+  /** From 1, without gaps. */
+  id: z.number().int().positive(),
+  type: z.string(),
+  timestamp: z.date().transform((date) => date.getTime()),
+  previousEventId: z.number().int().default(0),
+  stateEnteredEventDetails: z.object({ name: z.string() }).optional(),
+  stateExitedEventDetails: z.object({ name: z.string(), output: z.string().optional() }).optional(),
+  taskFailedEventDetails: failure.optional(),
+  taskTimedOutEventDetails: failure.optional(),
+  taskStartFailedEventDetails: failure.optional(),
+  taskSubmitFailedEventDetails: failure.optional(),
+});
+export type HistoryEvent = z.infer<typeof historyEvent>;
+
+/** What happened, in the terms of the daily workflow. */
+export type ExecutionStep =
+  /** The symbols are known. */
+  | { readonly kind: "symbols"; readonly update: SymbolUpdate; readonly at: number }
+  | { readonly kind: "batch"; readonly result: BatchResult }
+  | { readonly kind: "batchLost"; readonly batch: LostBatch }
+  /** A try of a state failed; it may be tried again. */
+  | { readonly kind: "failure"; readonly state: string; readonly reason: string }
+  /** A state is given up, and with it the run. */
+  | { readonly kind: "givenUp"; readonly state: string; readonly reason: string }
+  | { readonly kind: "summary"; readonly digest: RunDigest };
+
+const END_TYPES: ReadonlySet<string> = new Set([
+  "ExecutionSucceeded",
+  "ExecutionFailed",
+  "ExecutionTimedOut",
+  "ExecutionAborted",
+]);
+
+/** Whether nothing comes after an event, unless the execution is taken up again. */
+export function isEnd({ type }: HistoryEvent): boolean {
+  return END_TYPES.has(type);
+}
+
+const caughtError = z.object({ error: lostBatch.shape.error });
+
+/** Reads one event after the other. Events without a meaning here, and data of another form, give no step. */
+export function createHistoryReader(): (event: HistoryEvent) => ExecutionStep | undefined {
+  /** The state that each event belongs to. */
+  const states = new Map<number, string>();
+
+  return (event) => {
+    const { id, previousEventId, stateEnteredEventDetails: entered, stateExitedEventDetails: exited } = event;
+    const state = entered?.name ?? exited?.name ?? states.get(previousEventId) ?? "a state";
+    states.set(id, state);
+    const failed =
+      event.taskFailedEventDetails ??
+      event.taskTimedOutEventDetails ??
+      event.taskStartFailedEventDetails ??
+      event.taskSubmitFailedEventDetails;
+    if (failed !== undefined) return { kind: "failure", state, reason: describeFailure(failed) };
+    if (exited?.output === undefined) return undefined;
+    return stepOf(state, parseJson(exited.output), event.timestamp);
+  };
+}
+
+function stepOf(state: string, output: unknown, at: number): ExecutionStep | undefined {
+  switch (state) {
+    case "FetchBatch": {
+      const result = batchResult.safeParse(output);
+      return result.success ? { kind: "batch", result: result.data } : undefined;
+    }
+    case "BatchLost": {
+      const batch = lostBatch.safeParse(output);
+      return batch.success ? { kind: "batchLost", batch: batch.data } : undefined;
+    }
+    case "UpdateSymbols":
+    case "FetchBatches":
+    case "SummariseRun": {
+      const caught = caughtError.safeParse(output);
+      if (caught.success) {
+        const { Error: error, Cause: cause } = caught.data.error;
+        return { kind: "givenUp", state, reason: describeFailure({ error, cause }) };
+      }
+      const update = state === "UpdateSymbols" ? symbolUpdate.safeParse(output).data : undefined;
+      if (update !== undefined) return { kind: "symbols", update, at };
+      const digest = state === "SummariseRun" ? parseDigest(output) : undefined;
+      return digest === undefined ? undefined : { kind: "summary", digest };
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** `DirectoryUnavailableError: no directory from ...` */
+export function describeFailure({ error = "an error without a name", cause = "" }: z.infer<typeof failure>): string {
+  const message = causeMessage(cause).replaceAll(/\s+/g, " ").trim();
+  return message === "" ? error : `${error}: ${message}`;
+}
+
+/** The digest that an output is, where it is one. */
+export function parseDigest(output: unknown): RunDigest | undefined {
+  return runDigest.safeParse(output).data;
+}
+
+/** The value of a JSON text; undefined for any other text. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
