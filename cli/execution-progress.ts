@@ -1,0 +1,80 @@
+import { SYMBOL_OUTCOMES } from "../domain/batch.ts";
+import type { Logger } from "../lambdas/runtime/logger.ts";
+import type { ExecutionStep } from "./execution-history.ts";
+import { whole } from "./numbers.ts";
+import { describeCounts, type ProgressLine } from "./progress-line.ts";
+import { type Terminal, writeLine } from "./terminal.ts";
+
+/** Follows an execution as it goes on. */
+export interface ExecutionProgress {
+  onStep(step: ExecutionStep): void;
+  stop(): void;
+}
+
+/** Off a terminal: one log line a step. */
+export function logExecution(logger: Logger): ExecutionProgress {
+  let batches = 0;
+  let done = 0;
+  const batchDone = (): string => {
+    done += 1;
+    return `${whole(done)} of ${whole(batches)} done`;
+  };
+  return {
+    onStep(step) {
+      switch (step.kind) {
+        case "symbols": {
+          const { date, tradingDay, metadata } = step.update;
+          batches = metadata.numBatches;
+          const found = `${whole(metadata.totalSymbols)} symbols in ${whole(batches)} batches`;
+          logger.info(`${date}: ${tradingDay ? found : "no trading day"}`);
+          for (const warning of metadata.warnings) logger.warn(warning);
+          return;
+        }
+        case "batch":
+          logger.info(`batch ${step.result.batchNumber}: ${describeCounts(step.result.counts)}, ${batchDone()}`);
+          return;
+        case "batchLost":
+          logger.warn(`batch ${step.batch.batchNumber} was lost, ${batchDone()}`);
+          return;
+        case "failure":
+          logger.warn(`${step.state} failed: ${step.reason}`);
+          return;
+        case "givenUp":
+          logger.error(`${step.state} is given up: ${step.reason}`);
+          return;
+        case "summary":
+          logger.info(step.digest.message);
+      }
+    },
+    stop: () => undefined,
+  };
+}
+
+/** On a terminal: a live line, and the log for what goes wrong. What fails before there is a line is told at once. */
+export function showExecution(
+  line: ProgressLine,
+  logger: Logger,
+  { stderr }: Pick<Terminal, "stderr">,
+): ExecutionProgress {
+  const log = logExecution(logger);
+  let batchSizes: ReadonlyMap<number, number> = new Map();
+  return {
+    onStep(step) {
+      if (step.kind === "failure" && !line.isActive) writeLine(stderr, `${step.state} failed: ${step.reason}`);
+      else log.onStep(step);
+      if (step.kind === "symbols") {
+        const { metadata, symbolBatches } = step.update;
+        batchSizes = new Map(symbolBatches.map(({ batchNumber, symbols }) => [batchNumber, symbols.length]));
+        line.start({ symbols: metadata.totalSymbols, batches: metadata.numBatches }, step.at);
+      }
+      if (step.kind === "batch") addOutcomes(line, step);
+      if (step.kind === "batchLost") line.addOutcomes("failed", batchSizes.get(step.batch.batchNumber) ?? 0);
+      if (step.kind === "batch" || step.kind === "batchLost") line.addBatch();
+    },
+    stop: () => line.stop(),
+  };
+}
+
+function addOutcomes(line: ProgressLine, { result }: Extract<ExecutionStep, { kind: "batch" }>): void {
+  for (const outcome of Object.values(SYMBOL_OUTCOMES)) line.addOutcomes(outcome, result.counts[outcome]);
+}

@@ -1,0 +1,109 @@
+import { PassThrough } from "node:stream";
+import { beforeEach, describe, expect, it } from "vitest";
+import type { ExecutionStep } from "../../cli/execution-history.ts";
+import { showExecution } from "../../cli/execution-progress.ts";
+import type { ProgressLine } from "../../cli/progress-line.ts";
+import { countOutcomes } from "../../domain/batch.ts";
+import { createTestRuntime } from "../support/test-runtime.ts";
+
+const DAY = "2024-05-31";
+const STARTED = Date.parse("2024-05-31T09:30:00Z");
+
+const symbols: ExecutionStep = {
+  kind: "symbols",
+  at: STARTED,
+  update: {
+    date: DAY,
+    tradingDay: true,
+    symbols: ["AAA", "BBB", "CCC"],
+    symbolBatches: [
+      { symbols: ["AAA", "BBB"], batchNumber: 0 },
+      { symbols: ["CCC"], batchNumber: 1 },
+    ],
+    metadata: {
+      totalSymbols: 3,
+      numBatches: 2,
+      batchSize: 2,
+      concurrentBatches: 2,
+      s3Key: null,
+      source: "asx-directory",
+      changes: { comparedTo: null, added: [], removed: [] },
+      warnings: ["the older address answered"],
+    },
+  },
+};
+const batch: ExecutionStep = {
+  kind: "batch",
+  result: {
+    date: DAY,
+    batchNumber: 0,
+    s3Key: `raw-data/${DAY}-batch-0.parquet`,
+    rows: 1,
+    bytes: 1,
+    sha256: "0".repeat(64),
+    counts: { ...countOutcomes([]), fetched: 1, noTrade: 1 },
+    unfinished: [],
+    durationMs: 1,
+  },
+};
+const lost: ExecutionStep = {
+  kind: "batchLost",
+  batch: { batchNumber: 1, error: { Error: "States.Timeout", Cause: "" } },
+};
+const failure: ExecutionStep = { kind: "failure", state: "FetchBatch", reason: "States.Timeout" };
+
+describe("the live line of an execution", () => {
+  let shown: string[];
+  let isActive: boolean;
+  let line: ProgressLine;
+
+  beforeEach(() => {
+    shown = [];
+    isActive = false;
+    line = {
+      start(totals, startedAt) {
+        isActive = true;
+        shown.push(`start ${totals.symbols} symbols ${totals.batches} batches ${startedAt - STARTED}`);
+      },
+      get isActive() {
+        return isActive;
+      },
+      addOutcomes(outcome, more) {
+        if (more > 0) shown.push(`${outcome} ${more}`);
+      },
+      addBatch: () => void shown.push("batch"),
+      stop: () => void shown.push("stop"),
+    };
+  });
+
+  it("counts symbols and batches from when the symbols were known, those of a lost batch as failed", () => {
+    const progress = showExecution(line, createTestRuntime().logger, { stderr: new PassThrough() });
+    for (const step of [symbols, batch, lost]) progress.onStep(step);
+    progress.stop();
+    expect(shown).toEqual([
+      "start 3 symbols 2 batches 0",
+      "fetched 1",
+      "noTrade 1",
+      "batch",
+      "failed 1",
+      "batch",
+      "stop",
+    ]);
+  });
+
+  it("tells of a failure at once before there is a line, and leaves it to the log after that", () => {
+    const { logger, logs } = createTestRuntime();
+    const stderr = new PassThrough();
+    const progress = showExecution(line, logger, { stderr });
+    progress.onStep(failure);
+    expect(String(stderr.read())).toBe("FetchBatch failed: States.Timeout\n");
+    progress.onStep(symbols);
+    progress.onStep(failure);
+    expect(stderr.read()).toBeNull();
+    expect(logs).toEqual([
+      `info ${DAY}: 3 symbols in 2 batches`,
+      "warn the older address answered",
+      "warn FetchBatch failed: States.Timeout",
+    ]);
+  });
+});
