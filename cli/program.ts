@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { InvalidInputError, messageOf } from "../domain/errors.ts";
+import { executeCommand } from "./execute.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
 import { runCommand } from "./run.ts";
 import { sandboxCommand } from "./sandbox.ts";
@@ -12,6 +13,7 @@ Examples:
   asx run --source sandbox --store file:./sandbox-data   a whole day, offline
   asx run                                                the last finished trading day
   asx status                                             how the newest date stands
+  asx execute --state-machine ARN --wait                 the same where it is deployed
   asx show --date 2024-05-31 --symbol BHP
 
 Exit codes: 0 done, 1 failed, 2 a run is partial, 64 bad usage. Each command's --help says more.`;
@@ -21,7 +23,13 @@ export function makeProgram(terminal: Terminal): Command {
   const program = new Command("asx")
     .description("Daily bars of every ASX-listed stock, as Parquet files you own.")
     .addHelpText("after", HELP);
-  const commands = [runCommand(terminal), statusCommand(terminal), showCommand(terminal), sandboxCommand(terminal)];
+  const commands = [
+    runCommand(terminal),
+    executeCommand(terminal),
+    statusCommand(terminal),
+    showCommand(terminal),
+    sandboxCommand(terminal),
+  ];
   for (const command of [program, ...commands]) {
     command
       .exitOverride()

@@ -36,7 +36,7 @@ describe("the README", () => {
 
   it("names only commands, options and scripts that exist", async () => {
     const help = await Promise.all(
-      ["run", "status", "show", "sandbox"].map(async (verb) => (await asx([verb, "--help"])).stdout),
+      ["run", "execute", "status", "show", "sandbox"].map(async (verb) => (await asx([verb, "--help"])).stdout),
     );
     const options = new Set(help.join("\n").match(/--[a-z-]+/g));
     const named = new Set(
@@ -49,8 +49,8 @@ describe("the README", () => {
     expect(scripts.filter((name) => PACKAGE.scripts[name] === undefined)).toEqual([]);
   });
 
-  it("names every option of asx run", async () => {
-    const { stdout } = await asx(["run", "--help"]);
+  it.each(["run", "execute"])("names every option of asx %s", async (verb) => {
+    const { stdout } = await asx([verb, "--help"]);
     const options = [...stdout.matchAll(/^ {2}(--[a-z-]+)/gm)].map(([, option = ""]) => option);
     expect(options.filter((option) => !README.includes(`\`${option}`))).toEqual([]);
   });

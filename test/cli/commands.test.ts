@@ -390,7 +390,7 @@ describe("asx sandbox", () => {
 });
 
 describe("asx --help", () => {
-  it.each(["", "run", "status", "show", "sandbox"])(
+  it.each(["", "run", "execute", "status", "show", "sandbox"])(
     "of %j has examples and exit codes, and ends well",
     async (verb) => {
       const { stdout, exitCode } = await asx([...(verb === "" ? [] : [verb]), "--help"]);

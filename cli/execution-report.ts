@@ -1,0 +1,71 @@
+import { InvalidInputError, messageOf } from "../domain/errors.ts";
+import type { ObjectStore } from "../domain/object-store.ts";
+import type { RunDigest, RunSummary } from "../domain/run-summary.ts";
+import { endpointOf, openStore } from "../stores/open-store.ts";
+import type { ExecutionHints } from "./execution-hints.ts";
+import { EXIT_CODES, exitCodeOf } from "./exit-codes.ts";
+import type { ExecutionEnd } from "./follow-execution.ts";
+import { describeRun } from "./run-report.ts";
+import { readWrittenSummary } from "./stored-summary.ts";
+import { type Terminal, writeLine } from "./terminal.ts";
+
+/** What a report is about, and how it is shown. */
+export interface ExecutionReportOptions {
+  readonly end: ExecutionEnd;
+  readonly hints: ExecutionHints;
+  /** Region of the state machine, and so most likely of the bucket. */
+  readonly region: string;
+  /** The run summary as JSON and nothing else. */
+  readonly asJson: boolean;
+}
+
+/** Shows what an execution came to, as `asx run` does, and sets the exit code of the run's status. */
+export async function reportExecution(options: ExecutionReportOptions, terminal: Terminal): Promise<void> {
+  const { end, hints, asJson } = options;
+  const { stdout, stderr } = terminal;
+  const { digest, failure } = end;
+  if (digest === undefined) {
+    const how = failure ?? "SUCCEEDED, but no state SummariseRun gave a digest: is it the daily state machine?";
+    writeLine(stderr, `asx: ${hints.arn} ended without a run summary: ${how}`);
+    writeLine(stderr, `asx: look at it: ${hints.console}`);
+    terminal.exit(EXIT_CODES.failed);
+    return;
+  }
+  const read = await readSummary(digest, options.region, terminal);
+  if ("summary" in read) {
+    const { summary, store } = read;
+    const shown = { store, tookMs: end.tookMs, asTable: terminal.interactive };
+    writeLine(stdout, asJson ? JSON.stringify(summary) : describeRun(summary, shown));
+  } else {
+    writeLine(
+      stderr,
+      `asx: the run of ${digest.date} is ${digest.status}, but its summary was not read: ${read.problem}`,
+    );
+    if (!asJson) writeLine(stdout, digest.message);
+  }
+  // A run whose end was not reached is not called good, whatever its summary says.
+  const isContradicted = failure !== undefined && exitCodeOf(digest.status) === EXIT_CODES.done;
+  if (isContradicted) writeLine(stderr, `asx: the day is ${digest.status}, but the execution ended ${failure}`);
+  const hasNoResult = asJson && !("summary" in read);
+  terminal.exit(isContradicted || hasNoResult ? EXIT_CODES.failed : exitCodeOf(digest.status));
+}
+
+type ReadSummary = { readonly summary: RunSummary; readonly store: ObjectStore } | { readonly problem: string };
+
+/** The whole summary, from the bucket that the digest names. */
+async function readSummary(digest: RunDigest, region: string, { environment }: Terminal): Promise<ReadSummary> {
+  try {
+    const store = openBucket(digest.storeUrl, region, endpointOf(environment));
+    return { store, summary: await readWrittenSummary(store, digest.s3Key) };
+  } catch (error) {
+    return { problem: messageOf(error) };
+  }
+}
+
+/** Opens a bucket. What a history says opens no folder of this machine. */
+function openBucket(url: string, region: string, endpoint: string | undefined): ObjectStore {
+  if (!url.startsWith("s3://")) {
+    throw new InvalidInputError(`the execution stored it in ${JSON.stringify(url)}, which is no s3:// address`);
+  }
+  return openStore(url, { endpoint, region });
+}
