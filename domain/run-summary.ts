@@ -70,8 +70,8 @@ export type RunSummary = z.infer<typeof runSummary>;
 export const runSummaryEvent = z.object({
   date: tradingDate,
   tradingDay: z.boolean(),
-  /** When the execution started. */
-  startedAt: z.iso.datetime(),
+  /** When the execution started. AWS gives it in UTC with a Z; emulators are seen to give an offset. */
+  startedAt: z.iso.datetime({ offset: true }).transform((instant) => new Date(instant).toISOString()),
   symbolBatches: z.array(symbolBatch),
   metadata: symbolUpdate.shape.metadata,
   results: z.array(z.union([batchResult, lostBatch])),

@@ -159,4 +159,12 @@ describe("what starts the run summary", () => {
     };
     expect(runSummaryEvent.parse(event)).toEqual(event);
   });
+
+  it.each([
+    ["2024-05-31T09:30:00.123Z", "2024-05-31T09:30:00.123Z"],
+    ["2024-05-31T09:30:00.123456+00:00", "2024-05-31T09:30:00.123Z"],
+    ["2024-05-31T19:30:00+10:00", "2024-05-31T09:30:00.000Z"],
+  ])("takes the start of the execution as %s, in UTC", (given, startedAt) => {
+    expect(runSummaryEvent.shape.startedAt.parse(given)).toBe(startedAt);
+  });
 });
