@@ -17,6 +17,7 @@ import { systemClock } from "../lambdas/runtime/clock.ts";
 import { silentMetrics } from "../lambdas/runtime/metrics.ts";
 import type { Handler, Runtime } from "../lambdas/runtime/runtime.ts";
 import { createSymbolUpdater } from "../lambdas/symbol-updater/handler.ts";
+import { STATE_SECONDS } from "../stacks/time-outs.ts";
 import { fillDailyDefinition } from "../state-machines/daily.ts";
 import { openStore } from "../stores/open-store.ts";
 
@@ -145,7 +146,7 @@ async function setUp(url: string): Promise<string> {
     runSummaryArn: `${FUNCTIONS}run-summary`,
     topicArn: `arn:aws:sns:${REGION}:123456789012:notifications`,
     maxConcurrency: 10,
-    batchTimeoutSeconds: 930,
+    ...STATE_SECONDS,
     runTimeoutSeconds: 7200,
   });
   const { stateMachineArn } = await new SFNClient({ region: REGION }).send(

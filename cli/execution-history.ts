@@ -1,5 +1,5 @@
 /** What the history of an execution tells of the daily workflow. */
-import { z } from "zod";
+import * as z from "zod";
 import {
   type BatchResult,
   batchResult,

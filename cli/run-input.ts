@@ -1,6 +1,6 @@
 /** What a run is asked for, on this machine or by a state machine: the options and what becomes of them. */
 import { Option } from "commander";
-import { z } from "zod";
+import * as z from "zod";
 import type { SymbolUpdaterEvent } from "../domain/batch.ts";
 import { InvalidInputError } from "../domain/errors.ts";
 import { parseInput } from "../domain/parse.ts";

@@ -5,7 +5,7 @@ import {
   type SFNClientConfig,
   StartExecutionCommand,
 } from "@aws-sdk/client-sfn";
-import { z } from "zod";
+import * as z from "zod";
 import { type RetryContext, type RetryPolicy, withRetry } from "../lambdas/runtime/retry.ts";
 import type { Environment } from "../lambdas/runtime/runtime.ts";
 import { type HistoryEvent, historyEvent } from "./execution-history.ts";

@@ -126,7 +126,8 @@ const DEFAULTS: Omit<DeploymentConfig, "stage"> = {
   tags: {},
 };
 
-const SETTINGS: ReadonlySet<string> = new Set(Object.keys(settings.shape));
+/** The names of all settings. */
+export const SETTINGS: ReadonlySet<string> = new Set(Object.keys(settings.shape));
 
 /** Environment variables of other things than settings. */
 const STAGE_VARIABLE = `${PREFIX}STAGE`;

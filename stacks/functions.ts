@@ -13,10 +13,16 @@ import { FUNCTION_SECONDS } from "./time-outs.ts";
 /** The alias that the workflow invokes. Pointing it at an earlier version is a rollback. */
 const ALIAS = "live";
 
+/** Memory of each Lambda. The fetcher waits for the request budget most of its time, and memory is paid for by time. */
+export const MEMORY_MEGABYTES: Record<LambdaName, number> = {
+  "symbol-updater": 512,
+  "batch-fetcher": 256,
+  "run-summary": 512,
+};
+
 /** What is different about a Lambda. */
 interface FunctionDescription {
   readonly description: string;
-  readonly memoryMegabytes: number;
   /** Prefixes of the bucket that it lists and reads. */
   readonly reads: readonly string[];
   /** Prefixes of the bucket that it writes. */
@@ -26,20 +32,16 @@ interface FunctionDescription {
 const DESCRIPTIONS: Record<LambdaName, FunctionDescription> = {
   "symbol-updater": {
     description: "Writes the day's ASX symbols and cuts them into batches",
-    memoryMegabytes: 512,
     reads: [symbolsPrefix],
     writes: [symbolsPrefix],
   },
   "batch-fetcher": {
     description: "Fetches the bars of one batch of symbols into a Parquet file",
-    // It waits for the request budget most of its time, and memory is paid for by time.
-    memoryMegabytes: 256,
     reads: [symbolsPrefix, rawDataFolder],
     writes: [rawDataFolder],
   },
   "run-summary": {
     description: "Writes what became of every symbol of the day",
-    memoryMegabytes: 512,
     reads: [rawDataFolder, runsPrefix],
     writes: [runsPrefix],
   },
@@ -54,7 +56,7 @@ export class Lambda extends Construct {
   constructor(scope: Construct, bundle: Bundle, bucket: PrivateBucket, deployment: Deployment) {
     super(scope, bundle.name);
     const { config } = deployment;
-    const { description, memoryMegabytes, reads, writes } = DESCRIPTIONS[bundle.name];
+    const { description, reads, writes } = DESCRIPTIONS[bundle.name];
     const functionName = deployment.name(bundle.name);
     const logGroup = new CloudwatchLogGroup(this, "logs", {
       name: `/aws/lambda/${functionName}`,
@@ -84,7 +86,7 @@ export class Lambda extends Construct {
       filename: asset.path,
       sourceCodeHash: bundle.sha256,
       role: role.arn,
-      memorySize: memoryMegabytes,
+      memorySize: MEMORY_MEGABYTES[bundle.name],
       timeout: FUNCTION_SECONDS[bundle.name],
       publish: true,
       environment: {

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { runDailyWorkflow } from "../../cli/daily-workflow.ts";
 import { symbolUpdaterEvent } from "../../domain/batch.ts";
 import { parseInput } from "../../domain/parse.ts";

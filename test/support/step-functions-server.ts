@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
-import { z } from "zod";
+import * as z from "zod";
 import type { WorkflowEvent } from "../../cli/daily-workflow.ts";
 import { createEventRecorder, type SentEvent } from "./execution-events.ts";
 import { startAnsweringServer } from "./s3-server.ts";

@@ -1,0 +1,207 @@
+/**
+ * Published list prices of AWS for ap-southeast-2 (Sydney), in USD before tax, from which `monthly-cost.ts` works out a
+ * month. `asOf` is the date of the source. An entry of another `region` is the price there: none was found for Sydney.
+ */
+
+/** The region that a price is of; `global` where AWS has one price for all. */
+export type PriceRegion = "ap-southeast-2" | "us-east-1" | "global";
+
+/** The price of one thing that AWS meters. A quantity costs `max(0, quantity - freeAMonth) / per * usd`. */
+export interface Price {
+  /** US dollars for `per` units, first volume tier. */
+  readonly usd: number;
+  /** How many units `usd` buys. */
+  readonly per: number;
+  /** The metered unit. */
+  readonly unit: string;
+  /** Units a month that are free for every account and do not expire; 0 if none. */
+  readonly freeAMonth: number;
+  readonly region: PriceRegion;
+  /** Where the price is published. */
+  readonly source: string;
+  /** The date of the source, YYYY-MM-DD or YYYY-MM, or "unknown". */
+  readonly asOf: string;
+}
+
+/** AWS's price lists by region. */
+const PRICE_LIST = "https://pricing.us-east-1.amazonaws.com/offers/v1.0/aws";
+
+/** The data files behind AWS's pricing pages. */
+const FEED = "https://b0.p.awsstatic.com/pricing/2.0/meteredUnitMaps";
+
+/** List prices by what is metered, in the order of the services. */
+export const AWS_PRICES = {
+  /** Lambda duration on arm64, first 7.5 billion GB-seconds a month. */
+  lambdaGigabyteSecond: {
+    usd: 0.0000133334,
+    per: 1,
+    unit: "GB-second, arm64",
+    freeAMonth: 400_000,
+    region: "ap-southeast-2",
+    source: `${FEED}/lambda/USD/current/lambda.json`,
+    asOf: "2025-10-30",
+  },
+  /** Lambda invocations on arm64. */
+  lambdaRequest: {
+    usd: 0.2,
+    per: 1_000_000,
+    unit: "Lambda request",
+    freeAMonth: 1_000_000,
+    region: "ap-southeast-2",
+    source: `${FEED}/lambda/USD/current/lambda.json`,
+    asOf: "2025-10-30",
+  },
+  /** Step Functions Standard Workflows. A retry is a transition too. */
+  stepFunctionsTransition: {
+    usd: 0.025,
+    per: 1_000,
+    unit: "state transition, Standard Workflow",
+    freeAMonth: 4_000,
+    region: "ap-southeast-2",
+    source: "https://aws.amazon.com/step-functions/pricing/",
+    asOf: "unknown",
+  },
+  /** S3 Standard storage, first 50 TB a month. */
+  s3StandardGigabyteMonth: {
+    usd: 0.025,
+    per: 1,
+    unit: "GB-month, S3 Standard",
+    freeAMonth: 0,
+    region: "ap-southeast-2",
+    source: `${PRICE_LIST}/AmazonS3/current/ap-southeast-2/index.json`,
+    asOf: "2026-08-31",
+  },
+  /** S3 Standard PUT, COPY, POST and LIST. DELETE is free. */
+  s3PutRequest: {
+    usd: 0.0055,
+    per: 1_000,
+    unit: "PUT, COPY, POST or LIST request, S3 Standard",
+    freeAMonth: 0,
+    region: "ap-southeast-2",
+    source: `${PRICE_LIST}/AmazonS3/current/ap-southeast-2/index.json`,
+    asOf: "2026-08-31",
+  },
+  /** S3 Standard GET, SELECT and all other requests. */
+  s3GetRequest: {
+    usd: 0.00044,
+    per: 1_000,
+    unit: "GET or other request, S3 Standard",
+    freeAMonth: 0,
+    region: "ap-southeast-2",
+    source: `${PRICE_LIST}/AmazonS3/current/ap-southeast-2/index.json`,
+    asOf: "2026-08-31",
+  },
+  /** A CloudWatch custom metric, first 10,000. Prorated by the hour, only for hours in which it gets data. */
+  cloudWatchMetricMonth: {
+    usd: 0.3,
+    per: 1,
+    unit: "custom metric-month",
+    freeAMonth: 10,
+    region: "ap-southeast-2",
+    source: `${PRICE_LIST}/AmazonCloudWatch/current/ap-southeast-2/index.json`,
+    asOf: "2026-09-22",
+  },
+  /** A metric in a standard-resolution alarm: a metric-math alarm is billed for each metric in its expression. */
+  cloudWatchAlarmMetricMonth: {
+    usd: 0.1,
+    per: 1,
+    unit: "alarm metric-month, standard resolution",
+    freeAMonth: 10,
+    region: "ap-southeast-2",
+    source: `${FEED}/cloudwatch/USD/current/cloudwatch.json`,
+    asOf: "2025-09-23",
+  },
+  /** A CloudWatch dashboard: the first three, of up to 50 metrics each, are free. */
+  cloudWatchDashboardMonth: {
+    usd: 3,
+    per: 1,
+    unit: "dashboard-month",
+    freeAMonth: 3,
+    region: "global",
+    source: "https://aws.amazon.com/cloudwatch/pricing/",
+    asOf: "2026-10-06",
+  },
+  /** CloudWatch Logs ingestion, Standard class; vended logs have the same first-tier price. */
+  cloudWatchLogsIngestGigabyte: {
+    usd: 0.67,
+    per: 1,
+    unit: "GB of logs ingested",
+    freeAMonth: 5,
+    region: "ap-southeast-2",
+    source: `${PRICE_LIST}/AmazonCloudWatch/current/ap-southeast-2/index.json`,
+    asOf: "2026-09-22",
+  },
+  /** CloudWatch Logs archive storage, compressed. */
+  cloudWatchLogsStorageGigabyteMonth: {
+    usd: 0.033,
+    per: 1,
+    unit: "GB-month of logs stored",
+    freeAMonth: 5,
+    region: "ap-southeast-2",
+    source: `${PRICE_LIST}/AmazonCloudWatch/current/ap-southeast-2/index.json`,
+    asOf: "2026-09-22",
+  },
+  /** SNS email and email-JSON deliveries. */
+  snsEmail: {
+    usd: 2,
+    per: 100_000,
+    unit: "email notification",
+    freeAMonth: 1_000,
+    region: "ap-southeast-2",
+    source: `${FEED}/sns/USD/current/sns.json`,
+    asOf: "2025-10",
+  },
+  /** SQS standard queue requests, each of up to 64 KB; empty receives count. */
+  sqsRequest: {
+    usd: 0.4,
+    per: 1_000_000,
+    unit: "request, standard queue",
+    freeAMonth: 1_000_000,
+    region: "us-east-1",
+    source: "https://cloudburn.io/blog/amazon-sqs-pricing",
+    asOf: "2026-03-14",
+  },
+  /** EventBridge Scheduler invocations. */
+  eventBridgeSchedulerInvocation: {
+    usd: 1,
+    per: 1_000_000,
+    unit: "Scheduler invocation",
+    freeAMonth: 14_000_000,
+    region: "us-east-1",
+    source: "https://cloudburn.io/blog/amazon-eventbridge-pricing",
+    asOf: "2026-03-13",
+  },
+  /** X-Ray traces recorded, after sampling. */
+  xrayTraceRecorded: {
+    usd: 5,
+    per: 1_000_000,
+    unit: "trace recorded",
+    freeAMonth: 100_000,
+    region: "global",
+    source: "https://aws.amazon.com/de/xray/pricing/",
+    asOf: "unknown",
+  },
+  /** Athena SQL, billed by bytes scanned, rounded up to a megabyte and to 10 MB a query at least. */
+  athenaTerabyteScanned: {
+    usd: 5,
+    per: 1,
+    unit: "TB scanned",
+    freeAMonth: 0,
+    region: "ap-southeast-2",
+    source: `${FEED}/athena/USD/current/athena.json`,
+    asOf: "2025-10-21",
+  },
+  /** A customer managed KMS key, and each version that a rotation adds: why none is used. */
+  kmsCustomerManagedKeyMonth: {
+    usd: 1,
+    per: 1,
+    unit: "customer managed key version-month",
+    freeAMonth: 0,
+    region: "ap-southeast-2",
+    source: `${PRICE_LIST}/awskms/current/ap-southeast-2/index.json`,
+    asOf: "2026-09-11",
+  },
+} as const satisfies Record<string, Price>;
+
+/** What is priced. */
+export type PricedItem = keyof typeof AWS_PRICES;

@@ -1,0 +1,293 @@
+/**
+ * Works out what the deployed system costs a month: runs the evening's run and the morning's catch-up as the defaults
+ * deploy them, at their request budget, against a sandbox that answers as late as the real upstream; counts what AWS
+ * meters; and multiplies it with `aws-prices.ts`. Takes about eight minutes, most of them waiting for the budget.
+ *
+ *   node bench/monthly-cost.ts [LATENCY_MS]
+ */
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { cpus, tmpdir } from "node:os";
+import { join } from "node:path";
+import * as z from "zod";
+import { runDailyWorkflow, type WorkflowEvent } from "../cli/daily-workflow.ts";
+import { renderTable } from "../cli/table.ts";
+import { batchResult } from "../domain/batch.ts";
+import type { ObjectStore } from "../domain/object-store.ts";
+import { systemClock } from "../lambdas/runtime/clock.ts";
+import { METRICS, silentMetrics } from "../lambdas/runtime/metrics.ts";
+import { SANDBOX_PATHS, startSandbox } from "../sandbox/server.ts";
+import { createSyntheticMarket } from "../sandbox/synthetic-market.ts";
+import type { LambdaName } from "../stacks/bundles.ts";
+import { readConfig } from "../stacks/config.ts";
+import { MEMORY_MEGABYTES } from "../stacks/functions.ts";
+import { synthesise } from "../stacks/synthesise.ts";
+import { createLocalStore } from "../stores/local-store.ts";
+import { AWS_PRICES, type PricedItem } from "./aws-prices.ts";
+
+const DATE = "2024-05-31";
+const WEEKDAYS_A_MONTH = (365.25 - 2 * 52.18) / 12;
+const DAYS_A_MONTH = 365.25 / 12;
+const HOURS_A_MONTH = 730;
+
+/** Lambda gives a whole processor at this much memory, and a share of it below (Lambda developer guide). */
+const MEGABYTES_A_PROCESSOR = 1_769;
+/** Loading the code in a new environment, at the share of a processor that 256 MB have: assumed, every invocation cold. */
+const START_SECONDS = 1.5;
+/** Log lines of the service about each invocation, and the fields of each of our lines: assumed. */
+const LOG_BYTES_AN_INVOCATION = 1_500;
+/** A log line of Step Functions beside the data of its event: assumed. */
+const LOG_BYTES_AN_EVENT = 400;
+/** Queries by hand in a month, each billed as 10 MB at least: assumed. */
+const QUERIES_A_MONTH = 100;
+const SMALLEST_QUERY_TERABYTES = 10 / 1_000_000;
+/** Notifications in a month: assumed. */
+const NOTIFICATIONS_A_MONTH = 5;
+
+/** What AWS meters of one run. */
+interface Usage {
+  /** Seconds that each Lambda is billed for, all invocations together. */
+  readonly seconds: Record<LambdaName, number>;
+  invocations: number;
+  transitions: number;
+  puts: number;
+  gets: number;
+  logBytes: number;
+  storedBytes: number;
+}
+
+const INVOKING: Readonly<Record<string, LambdaName>> = {
+  UpdateSymbols: "symbol-updater",
+  FetchBatch: "batch-fetcher",
+  SummariseRun: "run-summary",
+};
+
+const stackForm = z.object({
+  resource: z.object({
+    aws_cloudwatch_metric_alarm: z.record(
+      z.string(),
+      z.object({ metric_query: z.array(z.object({ metric: z.unknown().optional() })).optional() }),
+    ),
+    aws_cloudwatch_dashboard: z.record(z.string(), z.unknown()),
+  }),
+});
+
+const latencyMs = Number(process.argv[2] ?? 200);
+const config = readConfig({});
+const folder = await mkdtemp(join(tmpdir(), "asx-eod-cost-"));
+const sandbox = await startSandbox({
+  market: createSyntheticMarket({ seed: 1, now: systemClock.now }),
+  now: systemClock.now,
+  delivery: async (answer) => {
+    await systemClock.sleep(latencyMs);
+    return answer;
+  },
+});
+try {
+  const evening = await measureRun();
+  const catchUp = await measureRun();
+  print(evening, catchUp, await countParts());
+} finally {
+  await sandbox.close();
+  await rm(folder, { recursive: true, force: true });
+}
+
+async function measureRun(): Promise<Usage> {
+  const usage: Usage = {
+    seconds: { "symbol-updater": 0, "batch-fetcher": 0, "run-summary": 0 },
+    invocations: 0,
+    transitions: 0,
+    puts: 0,
+    gets: 0,
+    logBytes: 0,
+    storedBytes: 0,
+  };
+  const log = (message: string, fields: object = {}): void => {
+    usage.logBytes += JSON.stringify({ message, ...fields }).length + 200;
+  };
+  const enteredAt = new Map<string, number>();
+  const cpuBefore = process.cpuUsage();
+  await runDailyWorkflow(
+    { date: DATE },
+    {
+      environment: {
+        ASX_DIRECTORY_URL: `${sandbox.url}${SANDBOX_PATHS.directory}`,
+        YAHOO_URL: sandbox.url,
+        BATCH_SIZE: String(config.batchSize),
+        MAX_CONCURRENCY: String(config.concurrency),
+        REQUESTS_PER_SECOND: String(config.requestsPerSecond),
+      },
+      runtime: {
+        store: counting(createLocalStore(folder), usage),
+        fetch: globalThis.fetch,
+        clock: systemClock,
+        random: Math.random,
+        logger: { debug: () => undefined, info: log, warn: log, error: log },
+        metrics: silentMetrics,
+      },
+      maxConcurrency: config.concurrency,
+      onNotification: () => undefined,
+      onEvent: (event) => meter(event, usage, enteredAt),
+      retryDelayMs: 0,
+    },
+  );
+  // The processor's work is slower on a share of a processor; waiting is not. It is put to the fetchers, who do most of it.
+  const { user, system } = process.cpuUsage(cpuBefore);
+  const slower = MEGABYTES_A_PROCESSOR / MEMORY_MEGABYTES["batch-fetcher"] - 1;
+  usage.seconds["batch-fetcher"] += ((user + system) / 1e6) * slower;
+  usage.logBytes += usage.invocations * LOG_BYTES_AN_INVOCATION;
+  return usage;
+}
+
+function meter(event: WorkflowEvent, usage: Usage, enteredAt: Map<string, number>): void {
+  usage.logBytes += LOG_BYTES_AN_EVENT + JSON.stringify(event).length;
+  if (event.type === "StateEntered") {
+    usage.transitions += 1;
+    enteredAt.set(event.state.name, performance.now());
+  }
+  if (event.type !== "StateExited") return;
+  const lambda = INVOKING[event.state.name];
+  if (lambda === undefined) return;
+  usage.invocations += 1;
+  // Batches run beside each other: each says itself how long it took.
+  const ms =
+    lambda === "batch-fetcher"
+      ? batchResult.parse(event.state.output).durationMs
+      : performance.now() - (enteredAt.get(event.state.name) ?? performance.now());
+  usage.seconds[lambda] += ms / 1000 + START_SECONDS;
+}
+
+/** The store, with its requests counted: a listing is priced as a put. */
+function counting(inner: ObjectStore, usage: Usage): ObjectStore {
+  return {
+    ...inner,
+    list: (prefix) => {
+      usage.puts += 1;
+      return inner.list(prefix);
+    },
+    head: (key) => {
+      usage.puts += 1;
+      return inner.head(key);
+    },
+    get: (key) => {
+      usage.gets += 1;
+      return inner.get(key);
+    },
+    put: (key, bytes) => {
+      usage.puts += 1;
+      usage.storedBytes += bytes.length;
+      return inner.put(key, bytes);
+    },
+  };
+}
+
+/** The alarms' metrics and the dashboards of the stack as it is synthesised. */
+async function countParts(): Promise<{ alarmMetrics: number; dashboards: number }> {
+  const out = join(folder, "cdktf.out");
+  const { stage } = await synthesise({}, out);
+  const text = await readFile(join(out, "stacks", `asx-eod-${stage}`, "cdk.tf.json"), "utf8");
+  const { aws_cloudwatch_metric_alarm: alarms, aws_cloudwatch_dashboard: dashboards } = stackForm.parse(
+    JSON.parse(text),
+  ).resource;
+  const alarmMetrics = Object.values(alarms).reduce(
+    (total, { metric_query: queries }) => total + (queries?.filter(({ metric }) => metric !== undefined).length ?? 1),
+    0,
+  );
+  return { alarmMetrics, dashboards: Object.keys(dashboards).length };
+}
+
+function print(evening: Usage, catchUp: Usage, parts: { alarmMetrics: number; dashboards: number }): void {
+  const aMonth = (of: (usage: Usage) => number): number => of(evening) * WEEKDAYS_A_MONTH + of(catchUp) * DAYS_A_MONTH;
+  const gigabyteSeconds = (usage: Usage): number =>
+    Object.entries(MEMORY_MEGABYTES).reduce(
+      (total, [name, megabytes]) => total + usage.seconds[lambdaOf(name)] * (megabytes / 1024),
+      0,
+    );
+  const runs = WEEKDAYS_A_MONTH + DAYS_A_MONTH;
+  const yearOfStorage = (aMonth(({ storedBytes }) => storedBytes) * 12) / 1e9;
+  const quantities: Partial<Record<PricedItem, number>> = {
+    lambdaGigabyteSecond: aMonth(gigabyteSeconds),
+    lambdaRequest: aMonth(({ invocations }) => invocations),
+    stepFunctionsTransition: aMonth(({ transitions }) => transitions),
+    s3StandardGigabyteMonth: yearOfStorage,
+    s3PutRequest: aMonth(({ puts }) => puts),
+    s3GetRequest: aMonth(({ gets }) => gets),
+    cloudWatchMetricMonth: (Object.keys(METRICS).length * runs) / HOURS_A_MONTH,
+    cloudWatchAlarmMetricMonth: parts.alarmMetrics,
+    cloudWatchDashboardMonth: parts.dashboards,
+    cloudWatchLogsIngestGigabyte: aMonth(({ logBytes }) => logBytes) / 1e9,
+    cloudWatchLogsStorageGigabyteMonth: (aMonth(({ logBytes }) => logBytes) * 12) / 1e9,
+    snsEmail: NOTIFICATIONS_A_MONTH,
+    eventBridgeSchedulerInvocation: runs,
+    xrayTraceRecorded: runs,
+    athenaTerabyteScanned: QUERIES_A_MONTH * SMALLEST_QUERY_TERABYTES,
+  };
+  let listTotal = 0;
+  let toPayTotal = 0;
+  const rows = Object.entries(AWS_PRICES).flatMap(([item, { usd, per, unit, freeAMonth, asOf, region }]) => {
+    const quantity = quantities[pricedItem(item)];
+    if (quantity === undefined) return [];
+    const list = (quantity / per) * usd;
+    const toPay = (Math.max(0, quantity - freeAMonth) / per) * usd;
+    listTotal += list;
+    toPayTotal += toPay;
+    const price = `${usd}${per === 1 ? "" : ` / ${per.toLocaleString("en")}`}`;
+    const of = `${asOf}${region === "ap-southeast-2" ? "" : `, ${region}`}`;
+    return [
+      [
+        unit,
+        number(quantity),
+        price,
+        of,
+        money(list),
+        freeAMonth === 0 ? "-" : freeAMonth.toLocaleString("en"),
+        money(toPay),
+      ],
+    ];
+  });
+  const total = ["all of it", "", "", "", money(listTotal), "", money(toPayTotal)];
+  const [cpu] = cpus();
+  process.stdout.write(
+    `A month of ${config.batchSize}-symbol batches, ${config.concurrency} at a time, ${config.requestsPerSecond} requests a second; ` +
+      `upstream ${latencyMs} ms late; Node ${process.version}, ${cpus().length} x ${cpu?.model.replace(/\s+\d.*$/, "") ?? "processor"}\n` +
+      `Evening (${WEEKDAYS_A_MONTH.toFixed(1)} a month): ${describe(evening)}\n` +
+      `Catch-up (${DAYS_A_MONTH.toFixed(1)} a month): ${describe(catchUp)}\n\n` +
+      `${renderTable(
+        [
+          { heading: "metered", align: "left" },
+          { heading: "a month", align: "right" },
+          { heading: "USD each", align: "right" },
+          { heading: "price of", align: "left" },
+          { heading: "USD", align: "right" },
+          { heading: "always free", align: "right" },
+          { heading: "to pay, USD", align: "right" },
+        ],
+        [...rows, total],
+      )}\n`,
+  );
+}
+
+function describe({ seconds, invocations, transitions, puts, gets, logBytes, storedBytes }: Usage): string {
+  const billed = Object.entries(seconds)
+    .map(([name, value]) => `${name} ${value.toFixed(1)} s`)
+    .join(", ");
+  return (
+    `${billed}; ${invocations} invocations, ${transitions} transitions, ${puts} puts and listings, ${gets} gets, ` +
+    `${(logBytes / 1000).toFixed(0)} kB of logs, ${(storedBytes / 1000).toFixed(0)} kB stored`
+  );
+}
+
+function lambdaOf(name: string): LambdaName {
+  return z.enum(["symbol-updater", "batch-fetcher", "run-summary"]).parse(name);
+}
+
+function pricedItem(name: string): PricedItem {
+  return z.custom<PricedItem>((item) => typeof item === "string" && item in AWS_PRICES).parse(name);
+}
+
+function number(quantity: number): string {
+  return quantity >= 100 ? Math.round(quantity).toLocaleString("en") : quantity.toPrecision(3);
+}
+
+function money(usd: number): string {
+  return usd.toFixed(3);
+}
