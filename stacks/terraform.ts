@@ -1,6 +1,7 @@
 /** `npm run deploy`, `diff` and `destroy`: synthesises, then lets Terraform or OpenTofu do the work. */
 import { spawn, spawnSync } from "node:child_process";
 import { join } from "node:path";
+import { EXIT_CODES } from "../cli/exit-codes.ts";
 import { InvalidInputError, messageOf } from "../domain/errors.ts";
 import { stackName } from "./asx-eod-stack.ts";
 import { synthesise } from "./synthesise.ts";
@@ -23,7 +24,7 @@ try {
   process.exitCode = initialised === 0 ? await run(binary, [stack, command, ...options]) : initialised;
 } catch (error) {
   process.stderr.write(`terraform: ${messageOf(error)}\n`);
-  process.exitCode = error instanceof InvalidInputError ? 64 : 1;
+  process.exitCode = error instanceof InvalidInputError ? EXIT_CODES.usage : EXIT_CODES.failed;
 }
 
 /** The Terraform or OpenTofu of this machine. */

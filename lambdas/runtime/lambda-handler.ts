@@ -8,12 +8,18 @@ const LONGEST_MESSAGE = 256;
 /** An error as the workflow sees it: name and bounded message. The whole error is in the log. */
 class ReportedError extends Error {
   constructor(cause: unknown) {
-    const message = messageOf(cause);
-    super(message.length > LONGEST_MESSAGE ? `${message.slice(0, LONGEST_MESSAGE - 3)}...` : message, { cause });
+    super(bounded(messageOf(cause)), { cause });
     this.name = cause instanceof Error ? cause.name : "Error";
     // Lambda sends the stack along with the error; it would dwarf the message.
     this.stack = `${this.name}: ${this.message}`;
   }
+}
+
+/** A message begins with what happened and ends with what to do: what is too long is cut in its middle. */
+function bounded(message: string): string {
+  if (message.length <= LONGEST_MESSAGE) return message;
+  const kept = LONGEST_MESSAGE - " ... ".length;
+  return `${message.slice(0, Math.ceil(kept / 2))} ... ${message.slice(-Math.floor(kept / 2))}`;
 }
 
 const identity = z.object({

@@ -19,9 +19,10 @@ describe("an error of a handler", () => {
     expect(await reported(cause)).toMatchObject({ name: "BatchFailedError", message: "all 100 symbols failed", cause });
   });
 
-  it("is bounded: long messages are cut, and the stack is left to the log", async () => {
-    const { message, stack } = await reported(new RangeError("x".repeat(10_000)));
+  it("is bounded: of long messages the middle is cut, not the remedy, and the stack is left to the log", async () => {
+    const { message, stack } = await reported(new RangeError(`it broke ${"x".repeat(10_000)}; run the date again`));
     expect(message).toHaveLength(256);
+    expect(message).toMatch(/^it broke x+ \.\.\. x+; run the date again$/);
     expect(stack?.length).toBeLessThan(300);
   });
 
