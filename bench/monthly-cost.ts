@@ -65,7 +65,7 @@ const stackForm = z.object({
   resource: z.object({
     aws_cloudwatch_metric_alarm: z.record(
       z.string(),
-      z.object({ metric_query: z.array(z.object({ metric: z.unknown().optional() })).optional() }),
+      z.object({ metric_query: z.array(z.object({ metric: z.unknown().optional() })) }),
     ),
     aws_cloudwatch_dashboard: z.record(z.string(), z.unknown()),
   }),
@@ -189,7 +189,7 @@ async function countParts(): Promise<{ alarmMetrics: number; dashboards: number 
     JSON.parse(text),
   ).resource;
   const alarmMetrics = Object.values(alarms).reduce(
-    (total, { metric_query: queries }) => total + (queries?.filter(({ metric }) => metric !== undefined).length ?? 1),
+    (total, { metric_query: queries }) => total + queries.filter(({ metric }) => metric !== undefined).length,
     0,
   );
   return { alarmMetrics, dashboards: Object.keys(dashboards).length };

@@ -82,7 +82,7 @@ export class Alarms extends Construct {
         comparisonOperator: "LessThanThreshold",
         threshold: 1,
         evaluationPeriods: hours,
-        // No number in an hour is no completed run in that hour.
+        // Where no run has ever completed there is nothing to fill.
         treatMissingData: "breaching",
         description:
           `No run has completed a day for ${hours} hours, though one is due every weekday at ${schedule.dailyAt} and every morning at ${schedule.catchUpAt} in Sydney. ` +
@@ -125,36 +125,27 @@ export class Alarms extends Construct {
     notifications.publishAlarms(this.#arns);
   }
 
-  /** Adds an alarm over a metric, or over the sum of several. */
+  /** Adds an alarm over the sum of metrics, where a period without a number counts as nothing. */
   #add(
     name: string,
     metrics: readonly MetricReference[],
     periodSeconds: number,
     { description, ...condition }: Condition & { readonly description: string },
   ): void {
-    const [first] = metrics;
-    const common = { alarmName: this.#deployment.name(name), alarmDescription: description, ...condition };
-    const alarm = new CloudwatchMetricAlarm(
-      this,
-      name,
-      first !== undefined && metrics.length === 1
-        ? {
-            ...common,
-            namespace: first.namespace,
-            metricName: first.name,
-            dimensions: { ...first.dimensions },
-            statistic: first.statistic ?? "Sum",
-            period: periodSeconds,
-          }
-        : { ...common, metricQuery: sumQueries(metrics, periodSeconds) },
-    );
+    const alarm = new CloudwatchMetricAlarm(this, name, {
+      alarmName: this.#deployment.name(name),
+      alarmDescription: description,
+      ...condition,
+      metricQuery: sumQueries(metrics, periodSeconds),
+    });
     this.#arns.push(alarm.arn);
   }
 }
 
+/** Filled, because our metrics are sparse: CloudWatch would look further back than it is told to for numbers to judge by. */
 function sumQueries(metrics: readonly MetricReference[], period: number) {
   return [
-    { id: "total", expression: "SUM(METRICS())", label: "total", returnData: true },
+    { id: "total", expression: "SUM(FILL(METRICS(), 0))", label: "total", returnData: true },
     ...metrics.map(({ namespace, name, dimensions, statistic = "Sum" }, index) => ({
       id: `m${index}`,
       returnData: false,

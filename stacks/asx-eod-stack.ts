@@ -14,8 +14,8 @@ import { Query } from "./query.ts";
 import { Schedule } from "./schedule.ts";
 import { createDataBucket } from "./storage.ts";
 
-/** The provider that the bindings were made from, and what follows it compatibly. */
-const AWS_PROVIDER_VERSIONS = "~> 6.25";
+/** From the first version of the provider that knows nodejs24.x, up to the next that may break. */
+const AWS_PROVIDER_VERSIONS = "~> 6.19";
 
 /** Name of a stage's stack, and of the folder it is synthesised into. */
 export function stackName(stage: string): string {

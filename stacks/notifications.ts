@@ -97,12 +97,11 @@ export class Notifications extends Construct {
         ["sqs:*"],
         [this.deadLetters.arn],
         [
-          serviceStatement(
-            "events.amazonaws.com",
-            rule.arn,
-            { sid: "KeepLostAlarms", actions: ["sqs:SendMessage"], resources: [this.deadLetters.arn] },
-            deployment,
-          ),
+          serviceStatement("events.amazonaws.com", rule.arn, {
+            sid: "KeepLostAlarms",
+            actions: ["sqs:SendMessage"],
+            resources: [this.deadLetters.arn],
+          }),
         ],
       ),
     });

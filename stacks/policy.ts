@@ -34,14 +34,9 @@ export function tlsOnlyPolicy(actions: readonly string[], resources: readonly st
   return document([{ ...denial, Principal: "*" }, ...more]);
 }
 
-/** A statement that lets an AWS service act on a resource for one source of this account. */
-export function serviceStatement(
-  service: string,
-  sourceArn: string,
-  { sid, actions, resources }: Statement,
-  { accountId }: Deployment,
-): object {
-  const conditions = { StringEquals: { "aws:SourceAccount": accountId }, ArnEquals: { "aws:SourceArn": sourceArn } };
+/** A statement that lets an AWS service act on a resource for one source. */
+export function serviceStatement(service: string, sourceArn: string, { sid, actions, resources }: Statement): object {
+  const conditions = { ArnEquals: { "aws:SourceArn": sourceArn } };
   return { ...statementJson({ sid, actions, resources, conditions }), Principal: { Service: service } };
 }
 

@@ -7,12 +7,12 @@ import { synthesiseStack } from "../support/synthesised-stack.ts";
 
 const stack = synthesiseStack();
 
-const metric = z.object({
+const metric = z.looseObject({
   namespace: z.string(),
   metric_name: z.string(),
   dimensions: z.record(z.string(), z.string()),
 });
-const query = z.object({ expression: z.string().optional(), metric: metric.optional() });
+const query = z.looseObject({ expression: z.string().optional(), metric: metric.optional() });
 const alarm = z.looseObject({
   alarm_name: z.string(),
   alarm_description: z.string(),
@@ -20,8 +20,7 @@ const alarm = z.looseObject({
   threshold: z.number(),
   evaluation_periods: z.number(),
   treat_missing_data: z.string(),
-  period: z.number().optional(),
-  metric_query: z.array(query).optional(),
+  metric_query: z.array(query),
 });
 
 function alarmsOf(of = stack): Record<string, z.infer<typeof alarm>> {
@@ -33,10 +32,13 @@ function alarmsOf(of = stack): Record<string, z.infer<typeof alarm>> {
   );
 }
 
+function metricsOf({ metric_query: queries }: z.infer<typeof alarm>): z.infer<typeof metric>[] {
+  return queries.flatMap((found) => found.metric ?? []);
+}
+
 /** What an alarm is over, as `namespace metric dimensions`. */
 function watched(body: z.infer<typeof alarm>): string[] {
-  const metrics = body.metric_query?.flatMap((found) => found.metric ?? []) ?? [metric.parse(body)];
-  return metrics.map(
+  return metricsOf(body).map(
     ({ namespace, metric_name, dimensions }) => `${namespace} ${metric_name} ${JSON.stringify(dimensions)}`,
   );
 }
@@ -66,7 +68,7 @@ describe("the alarms", () => {
 
   it("are over metrics that the Lambdas emit, under the dimensions they emit them under", () => {
     const ours = Object.values(alarmsOf())
-      .flatMap((body) => body.metric_query?.flatMap((found) => found.metric ?? []) ?? [metric.parse(body)])
+      .flatMap(metricsOf)
       .filter(({ namespace }) => namespace === METRICS_NAMESPACE);
     expect(ours.length).toBeGreaterThan(0);
     // What each Lambda emits, and that its dimensions are these two, the test of the bundles checks on its output.
@@ -94,8 +96,10 @@ describe("the alarms", () => {
       comparison_operator: "LessThanThreshold",
       threshold: 1,
       treat_missing_data: "breaching",
-      period: 3600,
-      statistic: "Sum",
+      metric_query: [
+        { expression: "SUM(FILL(METRICS(), 0))", return_data: true },
+        { metric: { period: 3600, stat: "Sum" }, return_data: false },
+      ],
     });
     // Longer than from one morning's catch-up to the next and a run's own time, so that a weekend sets nothing off.
     expect(missing?.evaluation_periods).toBe(24 + 2);

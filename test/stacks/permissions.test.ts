@@ -197,7 +197,6 @@ describe("the policies of resources", () => {
         Resource: ["<aws_sqs_queue notifications/dead-letters arn>"],
         Principal: { Service: "events.amazonaws.com" },
         Condition: {
-          StringEquals: { "aws:SourceAccount": "<account_id>" },
           ArnEquals: { "aws:SourceArn": "<aws_cloudwatch_event_rule notifications/alarms arn>" },
         },
       },
