@@ -183,8 +183,8 @@ function counting(inner: ObjectStore, usage: Usage): ObjectStore {
 /** The alarms' metrics and the dashboards of the stack as it is synthesised. */
 async function countParts(): Promise<{ alarmMetrics: number; dashboards: number }> {
   const out = join(folder, "cdktf.out");
-  const { stage } = await synthesise({}, out);
-  const text = await readFile(join(out, "stacks", `asx-eod-${stage}`, "cdk.tf.json"), "utf8");
+  const stack = await synthesise({ CDKTF_OUTDIR: out });
+  const text = await readFile(join(stack.folder, "cdk.tf.json"), "utf8");
   const { aws_cloudwatch_metric_alarm: alarms, aws_cloudwatch_dashboard: dashboards } = stackForm.parse(
     JSON.parse(text),
   ).resource;

@@ -108,6 +108,8 @@ export const symbolUpdate = z.object({
     totalSymbols: z.number().int().nonnegative(),
     numBatches: z.number().int().nonnegative(),
     batchSize: z.number().int().positive(),
+    /** Whether the date was the last finished trading day, rather than one from further back. */
+    isLatest: z.boolean().default(false),
     /** Batches that run at the same time and share the request budget. */
     concurrentBatches: z.number().int().nonnegative(),
     s3Key: z.string().nullable(),

@@ -4,6 +4,7 @@ import {
 } from "@cdktf/provider-aws/lib/cloudwatch-metric-alarm/index.js";
 import { Construct } from "constructs";
 import type { LambdaName } from "./bundles.ts";
+import type { DeploymentConfig } from "./config.ts";
 import type { Deployment } from "./deployment.ts";
 import type { Lambda } from "./functions.ts";
 import { type MetricReference, runMetric } from "./metric-references.ts";
@@ -12,6 +13,7 @@ import { runTimeoutSeconds } from "./time-outs.ts";
 import type { Workflow } from "./workflow.ts";
 
 const FIVE_MINUTES = 300;
+const QUARTER_HOUR = 900;
 const HOUR = 3_600;
 const HOURS_A_DAY = 24;
 
@@ -29,6 +31,13 @@ const ANY: Condition = {
   threshold: 0,
   evaluationPeriods: 1,
   treatMissingData: "notBreaching",
+};
+
+/** A condition, and what the alarm says. */
+type AlarmOptions = Condition & {
+  readonly description: string;
+  /** Taken off the sum. */
+  readonly besides?: MetricReference;
 };
 
 /** What the alarms watch. */
@@ -64,10 +73,13 @@ export class Alarms extends Construct {
         dimensions: { FunctionName: functionName },
       }));
 
-    this.#add("run-failed", [execution("ExecutionsFailed"), execution("ExecutionsTimedOut")], FIVE_MINUTES, {
+    const failures = [execution("ExecutionsFailed"), execution("ExecutionsTimedOut")];
+    this.#add("run-failed", failures, QUARTER_HOUR, {
       ...ANY,
+      // A partial run fails its execution too; it has an alarm of its own.
+      besides: runMetric("runPartial", stage),
       description:
-        "A run of the daily workflow ended without a whole day: no symbols, no bar, some symbols without an outcome, or it broke off or ran out of time. " +
+        "A run of the daily workflow failed: it found no symbols or no bar, broke off or ran out of time. " +
         "Look at the execution in Step Functions and at runs/DATE.json; run the date again, which fetches only what is missing: asx execute --again.",
     });
     this.#add("run-partial", [runMetric("runPartial", stage)], FIVE_MINUTES, {
@@ -77,16 +89,16 @@ export class Alarms extends Construct {
         "The catch-up of the next morning asks for them again; to have them sooner, run the date again: asx execute --again.",
     });
     if (schedule.enabled) {
-      const hours = HOURS_A_DAY + Math.ceil(runTimeoutSeconds(deployment.config) / HOUR);
-      this.#add("no-completed-run", [runMetric("runComplete", stage)], HOUR, {
+      const hours = longestSilenceHours(deployment.config);
+      this.#add("no-completed-run", [runMetric("latestDayComplete", stage)], HOUR, {
         comparisonOperator: "LessThanThreshold",
         threshold: 1,
         evaluationPeriods: hours,
-        // Where no run has ever completed there is nothing to fill.
+        // Where nothing has completed for so long there is no number left to fill the gaps from.
         treatMissingData: "breaching",
         description:
-          `No run has completed a day for ${hours} hours, though one is due every weekday at ${schedule.dailyAt} and every morning at ${schedule.catchUpAt} in Sydney. ` +
-          "A trading day may be missing: look whether the schedules are enabled, at the dead letters and at the last executions, then run the date: asx execute --date. " +
+          `For ${hours} hours no run has found the last trading day whole, or made it so: one is due every evening at ${schedule.dailyAt} and every morning at ${schedule.catchUpAt} in Sydney. ` +
+          "Look whether the schedules are enabled, at the dead letters and at the last executions, then run the day: asx execute --wait. " +
           "After the first deployment it goes off until the first run has completed.",
       });
     }
@@ -119,7 +131,7 @@ export class Alarms extends Construct {
         ...ANY,
         description:
           "A start of the workflow, or an alarm on its way to the topic, could not be delivered and lies in the queue of dead letters. " +
-          "Read the message there (its attributes say why), mend the cause, run the date by hand, and delete the message.",
+          "Read the message there (its attributes say why), mend the cause, run the date by hand, and delete the message: while one lies there, another sets nothing off.",
       },
     );
     notifications.publishAlarms(this.#arns);
@@ -130,26 +142,48 @@ export class Alarms extends Construct {
     name: string,
     metrics: readonly MetricReference[],
     periodSeconds: number,
-    { description, ...condition }: Condition & { readonly description: string },
+    { description, besides, ...condition }: AlarmOptions,
   ): void {
     const alarm = new CloudwatchMetricAlarm(this, name, {
       alarmName: this.#deployment.name(name),
       alarmDescription: description,
       ...condition,
-      metricQuery: sumQueries(metrics, periodSeconds),
+      metricQuery: sumQueries(metrics, besides, periodSeconds),
     });
     this.#arns.push(alarm.arn);
   }
 }
 
 /** Filled, because our metrics are sparse: CloudWatch would look further back than it is told to for numbers to judge by. */
-function sumQueries(metrics: readonly MetricReference[], period: number) {
+function sumQueries(metrics: readonly MetricReference[], besides: MetricReference | undefined, period: number) {
+  const ids = metrics.map((_, index) => `m${index}`);
+  const sum = `SUM(FILL([${ids.join(", ")}], 0))`;
+  const expression = besides === undefined ? sum : `${sum} - FILL(besides, 0)`;
+  const inputs = [...metrics.map((metric, index) => ({ id: `m${index}`, metric }))];
+  if (besides !== undefined) inputs.push({ id: "besides", metric: besides });
   return [
-    { id: "total", expression: "SUM(FILL(METRICS(), 0))", label: "total", returnData: true },
-    ...metrics.map(({ namespace, name, dimensions, statistic = "Sum" }, index) => ({
-      id: `m${index}`,
+    { id: "total", expression, label: "total", returnData: true },
+    ...inputs.map(({ id, metric: { namespace, name, dimensions, statistic = "Sum" } }) => ({
+      id,
       returnData: false,
       metric: { namespace, metricName: name, dimensions: { ...dimensions }, stat: statistic, period },
     })),
   ];
+}
+
+/**
+ * The longest time between two completed runs that is as it should be, in whole hours: from one start to the next, the
+ * time a run may take, and the hour that daylight saving can put between.
+ */
+function longestSilenceHours(config: DeploymentConfig): number {
+  const { dailyAt, catchUpAt } = config.schedule;
+  const day = hourOfDay(dailyAt) - hourOfDay(catchUpAt);
+  const gap = Math.max(day, HOURS_A_DAY - day);
+  return Math.ceil(gap + runTimeoutSeconds(config) / HOUR) + 1;
+}
+
+/** 19.5 for `19:30`. */
+function hourOfDay(time: string): number {
+  const [hours = 0, minutes = 0] = time.split(":").map(Number);
+  return hours + minutes / 60;
 }

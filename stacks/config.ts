@@ -1,12 +1,13 @@
 /** What a deployment is made of, read from a small file and the environment, and checked before anything is written. */
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as z from "zod";
 import { InvalidInputError, messageOf } from "../domain/errors.ts";
 import { parseInput } from "../domain/parse.ts";
 import { asxSymbol } from "../domain/symbol.ts";
 import { SETTLED_TIME, tradingDate } from "../domain/trading-date.ts";
-import { batchFits, LONGEST_BATCH_SECONDS } from "./time-outs.ts";
+import { batchFits, LONGEST_BATCH_SECONDS, runFits } from "./time-outs.ts";
 
 /** Environment variables that set up a deployment begin with this. */
 const PREFIX = "ASX_EOD_";
@@ -20,6 +21,8 @@ const LOG_RETENTIONS = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545
 const stageName = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,10}[a-z0-9]$/, "expected 2 to 12 of a-z, 0-9 and -, from a letter to a letter or digit");
+
+const awsRegion = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "expected an AWS region such as ap-southeast-2");
 
 function wholeNumber(smallest: number, largest: number) {
   const message = `expected a whole number from ${smallest} to ${largest}`;
@@ -36,14 +39,22 @@ function timeOfDay(earliest: string, latest: string) {
     );
 }
 
+/** A list, in JSON or as text with commas. Lambda's environment bounds how long it may be. */
+function listOf(item: z.ZodType<string, string>, most: number, example: string) {
+  const split = (value: unknown): unknown =>
+    typeof value === "string" ? value.split(",").map((part) => part.trim()) : value;
+  const message = `expected a list of at most ${most}, such as ${example}`;
+  return z.preprocess(split, z.array(item, message).max(most, message));
+}
+
 const requestsMessage = "expected a number from 0.01 to 1000";
 
 const settings = z
   .strictObject({
     /** AWS region of everything. */
-    region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "expected an AWS region such as ap-southeast-2"),
+    region: awsRegion,
     schedule: z.strictObject({
-      enabled: z.boolean(),
+      enabled: z.boolean("expected true or false"),
       /** The run of the day, Monday to Friday. */
       dailyAt: timeOfDay(SETTLED_TIME, "23:30"),
       /** The catch-up every morning: fetches what the evening before left without a final outcome. */
@@ -54,7 +65,7 @@ const settings = z
     /** Batches fetched at the same time. */
     concurrency: wholeNumber(1, 40),
     /** Symbols a batch. */
-    batchSize: wholeNumber(1, 1000),
+    batchSize: wholeNumber(10, 1000),
     /** Requests a second to the price source, over all batches. */
     requestsPerSecond: z.number(requestsMessage).min(0.01, requestsMessage).max(1000, requestsMessage),
     /** Days that an overwritten or deleted version of a stored file can still be brought back. */
@@ -67,11 +78,11 @@ const settings = z
       .regex(/^arn:aws[a-z-]*:iam::(\d{12}|aws):policy\/[\w+=,.@/-]{1,512}$/, "expected the ARN of an IAM policy")
       .optional(),
     /** Whether the stored data is safe from a destroy of the deployment. */
-    protectData: z.boolean(),
+    protectData: z.boolean("expected true or false"),
     /** Symbols besides the directory's, most ETFs above all. */
-    extraSymbols: z.array(asxSymbol).max(500),
+    extraSymbols: listOf(asxSymbol, 300, "VAS,A200"),
     /** Closed dates that the exchange's rules do not know. */
-    marketClosures: z.array(tradingDate).max(100),
+    marketClosures: listOf(tradingDate, 60, "2026-09-22,2026-12-24"),
     /** Tags of everything, besides those of the project and the stage. */
     tags: z
       .record(
@@ -86,17 +97,27 @@ const settings = z
           .regex(/^[\w .:/=+@-]{0,256}$/, "expected a tag's value: up to 256 of A-Z a-z 0-9 _.:/=+@- and spaces"),
       )
       .refine(
-        (tags) => Object.keys(tags).every((key) => key !== "project" && key !== "stage"),
-        "project and stage are set by the deployment itself; expected other keys",
+        // IAM takes keys that differ by case for the same.
+        (tags) =>
+          new Set(["project", "stage", ...Object.keys(tags).map(lowerCase)]).size === Object.keys(tags).length + 2,
+        "project and stage are set by the deployment itself; expected other keys, that differ by more than case",
       )
       .refine((tags) => Object.keys(tags).length <= 40, "expected at most 40 tags"),
     /** Bucket that keeps Terraform's state; without one it lies in a file beside package.json. */
     remoteState: z
-      .strictObject({
-        bucket: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "expected the name of an S3 bucket"),
-        region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "expected an AWS region such as ap-southeast-2"),
-      })
+      .strictObject(
+        {
+          bucket: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "expected the name of an S3 bucket"),
+          region: awsRegion,
+        },
+        'expected JSON such as {"bucket":"my-state","region":"ap-southeast-2"}',
+      )
       .optional(),
+  })
+  .refine(runFits, {
+    path: ["batchSize"],
+    message:
+      "too small: with so few symbols at the same time a run may take more than a day; raise batchSize or concurrency",
   })
   .refine(batchFits, {
     path: ["requestsPerSecond"],
@@ -109,10 +130,12 @@ const settings = z
 export type DeploymentConfig = z.infer<typeof settings> & {
   /** Tells the deployments of one account apart; part of every name. */
   readonly stage: string;
+  /** Whether the stage has a file of settings. */
+  readonly hasFile: boolean;
 };
 
 /** A sensible production. */
-const DEFAULTS: Omit<DeploymentConfig, "stage"> = {
+const DEFAULTS: z.infer<typeof settings> = {
   region: "ap-southeast-2",
   schedule: { enabled: true, dailyAt: "19:30", catchUpAt: "07:00" },
   concurrency: 10,
@@ -147,27 +170,49 @@ export function readConfig(
     { stage: environment[STAGE_VARIABLE] ?? "prod" },
     "stage",
   );
-  const file = readStageFile(`${folder}${stage}.json`);
-  const source = `configuration of stage ${stage} (stacks/stages/${stage}.json and ${PREFIX}* variables)`;
-  const merged = { ...DEFAULTS, ...file, ...settingsOf(environment) };
-  const schedule = z.looseObject({}).safeParse(merged.schedule);
-  if (schedule.success) merged.schedule = { ...DEFAULTS.schedule, ...schedule.data };
-  return { ...parseInput(settings, merged, source), stage };
+  const path = join(folder, `${stage}.json`);
+  const file = readStageFile(path);
+  const variables = settingsOf(environment);
+  const source = `configuration of stage ${stage} (${path} and ${PREFIX}* variables)`;
+  const merged = {
+    ...DEFAULTS,
+    ...file,
+    ...variables,
+    schedule: mergedSchedule(file?.["schedule"], variables["schedule"]),
+  };
+  return { ...parseInput(settings, merged, source), stage, hasFile: file !== undefined };
 }
 
-function readStageFile(path: string): Record<string, unknown> {
+/** A schedule is set part by part. What is no object is left to be refused. */
+function mergedSchedule(...layers: unknown[]): unknown {
+  let merged: Record<string, unknown> = { ...DEFAULTS.schedule };
+  for (const layer of layers) {
+    if (layer === undefined) continue;
+    if (!isRecord(layer)) return layer;
+    merged = { ...merged, ...layer };
+  }
+  return merged;
+}
+
+function readStageFile(path: string): Record<string, unknown> | undefined {
   let text: string;
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return {};
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
     throw new InvalidInputError(`${path} cannot be read: ${messageOf(error)}`, { cause: error });
   }
   try {
-    return z.record(z.string(), z.unknown()).parse(JSON.parse(text));
+    const parsed: unknown = JSON.parse(text);
+    if (!isRecord(parsed)) throw new TypeError("it is something else");
+    return parsed;
   } catch (cause) {
     throw new InvalidInputError(`${path} is no JSON object: ${messageOf(cause)}`, { cause });
   }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** The settings that environment variables give. A variable that names no setting is a typing error, and refused. */
@@ -192,6 +237,10 @@ function fromText(value: string): unknown {
   } catch {
     return value;
   }
+}
+
+function lowerCase(text: string): string {
+  return text.toLowerCase();
 }
 
 function camelCase(name: string): string {

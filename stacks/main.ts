@@ -1,13 +1,14 @@
 /** The CDKTF app: `npm run synth`, and what `cdktf` and `cdktn` run by `cdktf.json`. */
-
-import { EXIT_CODES } from "../cli/exit-codes.ts";
-import { InvalidInputError, messageOf } from "../domain/errors.ts";
+import { InvalidInputError } from "../domain/errors.ts";
+import { runScript } from "./script.ts";
 import { synthesise } from "./synthesise.ts";
 
-try {
-  const { stage, folder } = await synthesise(process.env);
-  process.stdout.write(`stage ${stage}: ${folder}/stacks/asx-eod-${stage}/cdk.tf.json\n`);
-} catch (error) {
-  process.stderr.write(`synth: ${messageOf(error)}\n`);
-  process.exitCode = error instanceof InvalidInputError ? EXIT_CODES.usage : EXIT_CODES.failed;
-}
+await runScript("synth", async ([unknown]) => {
+  if (unknown !== undefined) {
+    throw new InvalidInputError(
+      `${unknown} is no option; settings are ASX_EOD_* variables or in stacks/stages/STAGE.json`,
+    );
+  }
+  const { remarks } = await synthesise(process.env);
+  process.stdout.write(`${remarks.join("\n")}\n`);
+});

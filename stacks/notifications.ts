@@ -63,8 +63,11 @@ export class Notifications extends Construct {
     const machine = new Workflow(this, "publish", deployment, {
       name: "alarm-publisher",
       type: "EXPRESS",
-      definition: fillAlarmDefinition({ topicArn: this.topicArn }),
-      statements: [this.publishing],
+      definition: fillAlarmDefinition({ topicArn: this.topicArn, deadLettersUrl: this.deadLetters.url }),
+      statements: [
+        this.publishing,
+        { sid: "KeepLostAlarms", actions: ["sqs:SendMessage"], resources: [this.deadLetters.arn] },
+      ],
     });
     const role = new ServiceRole(this, "alarm-role", deployment, {
       name: "alarm-events",

@@ -12,9 +12,9 @@ const RETRIES = { maximumEventAgeInSeconds: 3_600, maximumRetryAttempts: 10 } as
 
 /**
  * Starts the daily workflow by the clock of Sydney, on both sides of daylight saving: on weekdays after
- * the close has settled, and every morning to catch up. The catch-up is cheap: it asks only for what has
- * no final outcome yet, and on a day that is whole that is nothing. It runs on all seven mornings, so that
- * Friday gets three and the alarm on missing runs has no weekend to know of.
+ * the close has settled, and every morning to catch up. A run of a day that is whole is cheap: it asks only
+ * for what has no final outcome yet, and that is nothing. So it also runs on the evenings of a weekend:
+ * Friday can be mended, and the alarm on missing runs has no weekend to know of.
  */
 export class Schedule extends Construct {
   constructor(scope: Construct, id: string, deployment: Deployment, target: Workflow, notifications: Notifications) {
@@ -42,6 +42,11 @@ export class Schedule extends Construct {
         id: "catch-up",
         description: "Fetches what the last trading day still lacks",
         expression: cron(schedule.catchUpAt, "*"),
+      },
+      {
+        id: "weekend",
+        description: "Fetches what Friday still lacks",
+        expression: cron(schedule.dailyAt, "SAT,SUN"),
       },
     ];
     for (const { id: name, description, expression } of runs) {

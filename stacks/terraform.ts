@@ -1,9 +1,10 @@
 /** `npm run deploy`, `diff` and `destroy`: synthesises, then lets Terraform or OpenTofu do the work. */
 import { spawn, spawnSync } from "node:child_process";
+import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
-import { EXIT_CODES } from "../cli/exit-codes.ts";
-import { InvalidInputError, messageOf } from "../domain/errors.ts";
-import { stackName } from "./asx-eod-stack.ts";
+import { fileURLToPath } from "node:url";
+import { InvalidInputError } from "../domain/errors.ts";
+import { runScript } from "./script.ts";
 import { synthesise } from "./synthesise.ts";
 
 /** What Terraform is asked to do, by the name of the script that asks. */
@@ -12,20 +13,24 @@ const COMMANDS = ["apply", "plan", "destroy"];
 /** The variable by which CDKTF's own CLI takes another binary, too. */
 const BINARY_VARIABLE = "TERRAFORM_BINARY_NAME";
 
-try {
-  const [command = "", ...options] = process.argv.slice(2);
+/** Terraform's record of the provider's build. The folder of the stack is made anew, so it is kept beside package.json. */
+const LOCK_FILE = ".terraform.lock.hcl";
+const KEPT_LOCK_FILE = fileURLToPath(new URL(`../${LOCK_FILE}`, import.meta.url));
+
+await runScript("terraform", async ([command = "", ...options]) => {
   if (!COMMANDS.includes(command)) {
     throw new InvalidInputError(`${JSON.stringify(command)} is no command; allowed are ${COMMANDS.join(", ")}`);
   }
   const binary = findBinary();
-  const { stage, folder } = await synthesise(process.env);
-  const stack = `-chdir=${join(folder, "stacks", stackName(stage))}`;
-  const initialised = await run(binary, [stack, "init", "-input=false"]);
-  process.exitCode = initialised === 0 ? await run(binary, [stack, command, ...options]) : initialised;
-} catch (error) {
-  process.stderr.write(`terraform: ${messageOf(error)}\n`);
-  process.exitCode = error instanceof InvalidInputError ? EXIT_CODES.usage : EXIT_CODES.failed;
-}
+  const { folder, remarks } = await synthesise(process.env);
+  process.stdout.write(`${remarks.join("\n")}\n`);
+  const lockFile = join(folder, LOCK_FILE);
+  await copyWhereThere(KEPT_LOCK_FILE, lockFile);
+  process.exitCode = await run(binary, [`-chdir=${folder}`, "init", "-input=false"]);
+  if (process.exitCode !== 0) return;
+  await copyWhereThere(lockFile, KEPT_LOCK_FILE);
+  process.exitCode = await run(binary, [`-chdir=${folder}`, command, ...options]);
+});
 
 /** The Terraform or OpenTofu of this machine. */
 function findBinary(): string {
@@ -34,8 +39,16 @@ function findBinary(): string {
   const found = candidates.find((binary) => spawnSync(binary, ["version"], { stdio: "ignore" }).status === 0);
   if (found !== undefined) return found;
   throw new InvalidInputError(
-    `neither of ${candidates.join(", ")} runs on this machine; install Terraform or OpenTofu, or name its binary in ${BINARY_VARIABLE}`,
+    `no ${candidates.join(" and no ")} runs on this machine; install Terraform or OpenTofu, or name its binary in ${BINARY_VARIABLE}`,
   );
+}
+
+async function copyWhereThere(from: string, to: string): Promise<void> {
+  try {
+    await copyFile(from, to);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+  }
 }
 
 /** Runs a command on this terminal and gives its exit code. An interrupt is the command's to end by. */

@@ -18,6 +18,8 @@ const TRIES = 2;
 /** More symbols than the exchange has ever listed: 2,009 in 2026. */
 const MOST_SYMBOLS = 2_500;
 
+const DAY_SECONDS = 86_400;
+
 /** What a batch may take at the request budget it shares: the rest of its function's time is for retries. */
 export const LONGEST_BATCH_SECONDS = 600;
 
@@ -31,6 +33,11 @@ export interface Pace {
 /** Whether a batch can be fetched at the request budget within its function's time. */
 export function batchFits({ batchSize, concurrency, requestsPerSecond }: Pace): boolean {
   return (batchSize * concurrency) / requestsPerSecond <= LONGEST_BATCH_SECONDS;
+}
+
+/** A run must have ended before the one of the next day begins. */
+export function runFits(pace: Pace): boolean {
+  return runTimeoutSeconds(pace) <= DAY_SECONDS;
 }
 
 /** What bounds one try of each state that invokes a function. */

@@ -3,6 +3,8 @@ import { fillDefinition, readDefinition, type StateMachineJson } from "./definit
 /** What `alarm.asl.json` leaves open. */
 export interface AlarmPlaceholders {
   readonly topicArn: string;
+  /** Address of the queue that keeps what could not be published. */
+  readonly deadLettersUrl: string;
 }
 
 /** The publishing of an alarm with its placeholders filled. Throws as {@link fillDefinition} does. */

@@ -77,7 +77,7 @@ export async function fetchBatch(event: BatchEvent, options: FetchBatchOptions):
     options,
   );
   const { metrics } = runtime;
-  metrics.add("symbolsAsked", fetched.length);
+  metrics.add("symbolsAsked", fetched.filter(({ report }) => report.outcome !== "deferred").length);
   metrics.add("upstreamRequests", counters.requests);
   metrics.add("upstreamRetries", counters.retries);
   metrics.add("upstreamRateLimited", counters.rateLimited);

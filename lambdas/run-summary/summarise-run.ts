@@ -1,7 +1,8 @@
-import { countOutcomes, isFinal, type LostBatch, type SymbolReport } from "../../domain/batch.ts";
+import { countOutcomes, isFinal, type LostBatch, SYMBOL_SOURCES, type SymbolReport } from "../../domain/batch.ts";
 import { StoredFileError } from "../../domain/errors.ts";
 import { causeMessage } from "../../domain/lambda-cause.ts";
 import { parseRawDataKey, rawDataPrefix, runKey } from "../../domain/object-keys.ts";
+import type { ObjectStore } from "../../domain/object-store.ts";
 import { parseRunSummary } from "../../domain/parse-run-summary.ts";
 import {
   type BatchEntry,
@@ -21,9 +22,6 @@ import { readStoredDay, type StoredDay } from "../runtime/stored-day.ts";
 /** Longest reason that is kept of a lost batch. */
 const LONGEST_REASON = 300;
 
-/** A later run of a date fills a gap rather than lags: four days, over Easter and Anzac Day. */
-const LONGEST_LAG_MS = 4 * 24 * 3_600_000;
-
 const STATUS_METRICS: Record<RunStatus, MetricName> = {
   complete: "runComplete",
   partial: "runPartial",
@@ -41,12 +39,15 @@ export async function summariseRun(
   event: RunSummaryEvent,
   runtime: Omit<Runtime, "fetch" | "random">,
 ): Promise<RunDigest> {
-  const { store, clock, metrics, logger } = runtime;
+  const { store, metrics, logger } = runtime;
   const key = runKey(event.date);
-  const summary = event.tradingDay ? await summariseTradingDay(event, key, runtime) : await closedDay(event, runtime);
+  const previous = event.tradingDay ? await readPrevious(store, key) : undefined;
+  const summary = event.tradingDay
+    ? await summariseTradingDay(event, previous, runtime)
+    : await closedDay(event, runtime);
   await store.put(key, new TextEncoder().encode(`${JSON.stringify(summary)}\n`));
 
-  addMetrics(summary, { metrics, finishedAt: clock.now() });
+  addMetrics(summary, { event, previous, metrics });
   const message = describe(summary, store.locate(key));
   logger.info(message, { date: summary.date, status: summary.status, rows: summary.rows, ...summary.counts });
   return {
@@ -61,13 +62,16 @@ export async function summariseRun(
   };
 }
 
+async function readPrevious(store: ObjectStore, key: string): Promise<RunSummary | undefined> {
+  const bytes = await store.get(key);
+  return bytes === undefined ? undefined : parseRunSummary(key, bytes);
+}
+
 async function summariseTradingDay(
   event: RunSummaryEvent,
-  key: string,
+  previous: RunSummary | undefined,
   { store, clock }: Pick<Runtime, "store" | "clock">,
 ): Promise<RunSummary> {
-  const previousBytes = await store.get(key);
-  const previous = previousBytes === undefined ? undefined : parseRunSummary(key, previousBytes);
   const stored = await readStoredDay(store, event.date);
   checkReported(event, stored);
   const outcomes = collectOutcomes(event, stored, previous);
@@ -189,11 +193,13 @@ function reasonOf({ error }: LostBatch): string {
 }
 
 function addMetrics(
-  { date, status, counts, startedAt }: RunSummary,
-  { metrics, finishedAt }: { metrics: Metrics; finishedAt: number },
+  summary: RunSummary,
+  { event, previous, metrics }: { event: RunSummaryEvent; previous: RunSummary | undefined; metrics: Metrics },
 ): void {
+  const { date, status, counts } = summary;
+  const finishedAt = Date.parse(summary.finishedAt);
   metrics.add(STATUS_METRICS[status], 1);
-  metrics.add("runDuration", Math.max(0, finishedAt - Date.parse(startedAt)));
+  metrics.add("runDuration", Math.max(0, finishedAt - Date.parse(summary.startedAt)));
   if (status === RUN_STATUSES.marketClosed) return;
   metrics.add("symbolsFetched", counts.fetched);
   metrics.add("symbolsNoTrade", counts.noTrade);
@@ -201,8 +207,11 @@ function addMetrics(
   metrics.add("symbolsInvalid", counts.invalid);
   metrics.add("symbolsFailed", counts.failed);
   metrics.add("symbolsDeferred", counts.deferred);
-  const lagMs = finishedAt - closingInstant(date);
-  if (lagMs <= LONGEST_LAG_MS) metrics.add("dataLag", lagMs);
+  const { isLatest, source } = event.metadata;
+  if (status !== RUN_STATUSES.complete || !isLatest || source === SYMBOL_SOURCES.event) return;
+  metrics.add("latestDayComplete", 1);
+  // A day that was whole before lags no further.
+  if (previous?.status !== RUN_STATUSES.complete) metrics.add("dataLag", finishedAt - closingInstant(date));
 }
 
 function describe(summary: RunSummary, where: string): string {

@@ -7,7 +7,7 @@ export const METRICS_NAMESPACE = "AsxEod";
 export const METRICS = {
   /** Symbols in the exchange's directory. */
   symbolsListed: { unit: MetricUnit.Count, service: "symbol-updater" },
-  /** Symbols that a batch asked the price source for: those without a final outcome. */
+  /** Symbols that a batch asked the price source for: those without a final outcome, but for what it left for later. */
   symbolsAsked: { unit: MetricUnit.Count, service: "batch-fetcher" },
   /** Requests to the price source, retries included. */
   upstreamRequests: { unit: MetricUnit.Count, service: "batch-fetcher" },
@@ -29,7 +29,9 @@ export const METRICS = {
   runMarketClosed: { unit: MetricUnit.Count, service: "run-summary" },
   /** From the start of the execution to its run summary. */
   runDuration: { unit: MetricUnit.Milliseconds, service: "run-summary" },
-  /** From the closing auction to the run summary; dates of the last few days only. */
+  /** One a run that found or made the last finished trading day whole, with all of its symbols. */
+  latestDayComplete: { unit: MetricUnit.Count, service: "run-summary" },
+  /** From the closing auction of the last finished trading day to the run that made it whole. */
   dataLag: { unit: MetricUnit.Milliseconds, service: "run-summary" },
 } as const;
 

@@ -46,7 +46,8 @@ interface SymbolList {
 export async function updateSymbols(event: SymbolUpdaterEvent, options: UpdateSymbolsOptions): Promise<SymbolUpdate> {
   const { config, calendar, runtime } = options;
   const now = runtime.clock.now();
-  const date = event.date ?? calendar.lastFinishedTradingDay(now);
+  const latest = calendar.lastFinishedTradingDay(now);
+  const date = event.date ?? latest;
   const tradingDay = calendar.isTradingDay(date);
   if (tradingDay && now < settledInstant(date)) throw new SessionNotSettledError(describeSettling(date));
 
@@ -69,6 +70,7 @@ export async function updateSymbols(event: SymbolUpdaterEvent, options: UpdateSy
       totalSymbols: list.symbols.length,
       numBatches: symbolBatches.length,
       batchSize: config.batchSize,
+      isLatest: date === latest,
       concurrentBatches: Math.min(config.maxConcurrency, symbolBatches.length),
       s3Key: list.s3Key,
       source: list.source,

@@ -24,6 +24,7 @@ const symbols: ExecutionStep = {
       totalSymbols: 3,
       numBatches: 2,
       batchSize: 2,
+      isLatest: true,
       concurrentBatches: 2,
       s3Key: null,
       source: "asx-directory",

@@ -136,6 +136,7 @@ describe("what starts the run summary", () => {
         totalSymbols: 2,
         numBatches: 2,
         batchSize: 1,
+        isLatest: true,
         concurrentBatches: 2,
         s3Key: null,
         source: "event",

@@ -7,7 +7,6 @@ import type { RunSummaryEvent } from "../../domain/run-summary.ts";
 import { summariseRun } from "../../lambdas/run-summary/summarise-run.ts";
 import { encodeBatchFile } from "../../lambdas/runtime/batch-file-writer.ts";
 import { sha256 } from "../../stores/sha256.ts";
-import { createTestClock } from "../support/test-clock.ts";
 import { createTestRuntime, type TestRuntime } from "../support/test-runtime.ts";
 
 const DAY = "2024-05-31";
@@ -39,6 +38,7 @@ function event(batches: readonly (readonly string[])[], results: (BatchResult | 
     totalSymbols: batches.flat().length,
     numBatches: batches.length,
     batchSize: 100,
+    isLatest: true,
     concurrentBatches: batches.length,
     s3Key: `symbols/${DAY}-symbols.csv`,
     source: "asx-directory",
@@ -251,6 +251,7 @@ describe("the run summary", () => {
     await summariseRun(event([["BHP", "CBA"]], [result]), runtime);
     expect(Object.fromEntries(runtime.measured)).toEqual({
       runComplete: 1,
+      latestDayComplete: 1,
       runDuration: 90_000,
       dataLag: (3 * 60 + 20) * 60_000 + 90_000,
       symbolsFetched: 1,
@@ -262,11 +263,44 @@ describe("the run summary", () => {
     });
   });
 
-  it("of a date long past measures no lag: a gap that is filled late would hide how fresh the data is", async () => {
-    const runtime = createTestRuntime({ clock: createTestClock("2024-06-05T09:00:00+10:00") });
-    await summariseRun(event([], []), runtime);
+  it.each([
+    ["complete", [["BHP"]], "runComplete", 1],
+    ["partial", [["BHP", "CBA"]], "runPartial", 0],
+    ["failed", [["CBA"]], "runFailed", 0],
+  ] as const)(
+    "counts a %s run as that, and the latest day only where it is whole",
+    async (status, batches, metric, whole) => {
+      const runtime = createTestRuntime();
+      const results =
+        batches[0][0] === "BHP" ? [await storeBatch(runtime, 0, ["BHP"])] : [lost(0, "BatchFailedError", "")];
+      expect(await summariseRun(event(batches, results), runtime)).toMatchObject({ status });
+      const counted = ["runComplete", "runPartial", "runFailed", "runMarketClosed"] as const;
+      expect(counted.filter((name) => runtime.measured.has(name))).toEqual([metric]);
+      expect(runtime.measured.get("latestDayComplete") ?? 0).toBe(whole);
+      expect(runtime.measured.has("dataLag")).toBe(whole === 1);
+    },
+  );
+
+  it("measures the lag of a day once: when it became whole", async () => {
+    const runtime = createTestRuntime();
+    const result = await storeBatch(runtime, 0, ["BHP"]);
+    await summariseRun(event([["BHP"]], [result]), runtime);
+    runtime.measured.clear();
+    await summariseRun(event([["BHP"]], [result]), runtime);
+    expect(Object.fromEntries(runtime.measured)).toMatchObject({ runComplete: 1, latestDayComplete: 1 });
     expect([...runtime.measured.keys()]).not.toContain("dataLag");
-    expect([...runtime.measured.keys()]).toContain("runDuration");
+  });
+
+  it.each([
+    ["a date from further back", { isLatest: false }],
+    ["a few symbols named by hand", { source: "event" }],
+  ] as const)("does not take %s for the latest day", async (_, metadata) => {
+    const runtime = createTestRuntime();
+    const whole = event([["BHP"]], [await storeBatch(runtime, 0, ["BHP"])]);
+    await summariseRun({ ...whole, metadata: { ...whole.metadata, ...metadata } }, runtime);
+    expect([...runtime.measured.keys()]).toContain("runComplete");
+    expect([...runtime.measured.keys()]).not.toContain("latestDayComplete");
+    expect([...runtime.measured.keys()]).not.toContain("dataLag");
   });
 
   it("of a closed day measures no outcomes", async () => {

@@ -76,6 +76,7 @@ describe("the symbol updater", () => {
         totalSymbols: 3,
         numBatches: 2,
         batchSize: 2,
+        isLatest: true,
         concurrentBatches: 2,
         s3Key: `symbols/${DAY}-symbols.csv`,
         source: "asx-directory",

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -56,8 +56,22 @@ describe("npm run synth", () => {
     const out = join(folder, "out");
     const { code, stdout } = run("main", [], { CDKTF_OUTDIR: out, ASX_EOD_STAGE: "dev" });
     const file = join(out, "stacks", "asx-eod-dev", "cdk.tf.json");
-    expect([code, stdout]).toEqual([0, `stage dev: ${file}\n`]);
+    expect([code, stdout]).toEqual([0, `stage dev: ${join(relative(ROOT, out), "stacks/asx-eod-dev")}\n`]);
     expect(existsSync(file)).toBe(true);
+  });
+
+  it("says of a stage without a file that it has the defaults, and where nobody would be told of a failure", () => {
+    const { stdout } = run("main", [], { CDKTF_OUTDIR: join(folder, "typo"), ASX_EOD_STAGE: "pord" });
+    expect(stdout).toContain("stage pord (there is no stacks/stages/pord.json: defaults)");
+    expect(stdout).toContain("no alertEmail is set: nobody is told when a run fails");
+  });
+
+  it("takes no options, which would be taken for settings", () => {
+    const { code, stderr } = run("main", ["--stage", "dev"], { CDKTF_OUTDIR: join(folder, "options") });
+    expect([code, stderr]).toEqual([
+      64,
+      expect.stringMatching(/--stage is no option; settings are ASX_EOD_\* variables/),
+    ]);
   });
 
   it("refuses a bad setting before it writes anything", () => {

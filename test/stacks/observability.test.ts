@@ -2,6 +2,7 @@ import { StateMachine } from "aws-local-stepfunctions";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
 import { METRICS, METRICS_NAMESPACE } from "../../lambdas/runtime/metrics.ts";
+import { runTimeoutSeconds } from "../../stacks/time-outs.ts";
 import { fillAlarmDefinition } from "../../state-machines/alarm.ts";
 import { synthesiseStack } from "../support/synthesised-stack.ts";
 
@@ -51,9 +52,16 @@ const FUNCTIONS = ["symbol-updater", "batch-fetcher", "run-summary"].map(
 
 describe("the alarms", () => {
   it.each([
-    ["run-failed", [`AWS/States ExecutionsFailed ${MACHINE}`, `AWS/States ExecutionsTimedOut ${MACHINE}`]],
+    [
+      "run-failed",
+      [
+        `AWS/States ExecutionsFailed ${MACHINE}`,
+        `AWS/States ExecutionsTimedOut ${MACHINE}`,
+        `AsxEod runPartial ${RUNS}`,
+      ],
+    ],
     ["run-partial", [`AsxEod runPartial ${RUNS}`]],
-    ["no-completed-run", [`AsxEod runComplete ${RUNS}`]],
+    ["no-completed-run", [`AsxEod latestDayComplete ${RUNS}`]],
     ["lambda-errors", FUNCTIONS.map((dimensions) => `AWS/Lambda Errors ${dimensions}`)],
     ["lambda-throttles", FUNCTIONS.map((dimensions) => `AWS/Lambda Throttles ${dimensions}`)],
     [
@@ -90,21 +98,49 @@ describe("the alarms", () => {
     }
   });
 
-  it("miss a run that never came: hours without a number count as hours without a completed run", () => {
-    const missing = alarmsOf()["no-completed-run"];
+  it("take a partial run off the failed ones: it has an alarm of its own", () => {
+    expect(alarmsOf()["run-failed"]?.metric_query[0]).toMatchObject({
+      expression: "SUM(FILL([m0, m1], 0)) - FILL(besides, 0)",
+      return_data: true,
+    });
+    expect(alarmsOf()["run-failed"]?.metric_query.at(-1)).toMatchObject({
+      id: "besides",
+      metric: { metric_name: "runPartial" },
+    });
+  });
+
+  it.each([
+    ["{}", 16],
+    ['{"dailyAt":"19:00","catchUpAt":"11:00"}', 19],
+  ])("miss a run that never came, with the schedule %s", (schedule, hours) => {
+    const stack = synthesiseStack({ ASX_EOD_SCHEDULE: schedule });
+    const missing = alarmsOf(stack)["no-completed-run"];
     expect(missing).toMatchObject({
       comparison_operator: "LessThanThreshold",
       threshold: 1,
+      evaluation_periods: hours,
       treat_missing_data: "breaching",
       metric_query: [
-        { expression: "SUM(FILL(METRICS(), 0))", return_data: true },
+        { expression: "SUM(FILL([m0], 0))", return_data: true },
         { metric: { period: 3600, stat: "Sum" }, return_data: false },
       ],
     });
-    // Longer than from one morning's catch-up to the next and a run's own time, so that a weekend sets nothing off.
-    expect(missing?.evaluation_periods).toBe(24 + 2);
-    // CloudWatch's limit for periods of an hour: seven days.
-    expect((missing?.evaluation_periods ?? 0) * 3600).toBeLessThanOrEqual(604_800);
+    // A start every evening and every morning: the silence between two is the longer of the two gaps, a run's time and
+    // an hour of daylight saving. One start that is missed makes it longer than that, whatever the day of the week.
+    const starts = Object.values(stack.all("aws_scheduler_schedule")).map((found) =>
+      String(found["schedule_expression"]),
+    );
+    const times = starts.map((cron) => /^cron\((\d+) (\d+) \? \* (\S+) \*\)$/.exec(cron)?.slice(1) ?? []);
+    const week = times.flatMap(([minute, hour, days]) =>
+      (days === "*" ? [0, 1, 2, 3, 4, 5, 6] : days === "MON-FRI" ? [0, 1, 2, 3, 4] : [5, 6]).map(
+        (day) => day * 24 + Number(hour) + Number(minute) / 60,
+      ),
+    );
+    week.sort((left, right) => left - right);
+    const gaps = week.map((start, index) => (week[index + 1] ?? (week[0] ?? 0) + 7 * 24) - start);
+    const run = TIMED_OUT_AFTER_SECONDS / 3600;
+    expect(Math.max(...gaps) + run + 1).toBeLessThanOrEqual(hours);
+    expect(2 * Math.min(...gaps)).toBeGreaterThan(hours - run - 2);
   });
 
   it("do not miss runs that nobody scheduled", () => {
@@ -159,12 +195,13 @@ describe("the notifications", () => {
     for (const body of Object.values(alarmsOf())) expect(body).not.toHaveProperty("alarm_actions");
   });
 
-  it("tell of an alarm its name, its meaning and what was seen", async () => {
+  it("tell of an alarm its name, its meaning and what was seen; what cannot be published is kept as a dead letter", async () => {
+    const deadLettersUrl = "https://sqs.ap-southeast-2.amazonaws.com/123456789012/asx-eod-prod-dead-letters";
     const topicArn = "arn:aws:sns:ap-southeast-2:123456789012:asx-eod-prod-notifications";
     const published: unknown[] = [];
     const definition = z
       .custom<ConstructorParameters<typeof StateMachine>[0]>()
-      .parse(fillAlarmDefinition({ topicArn }));
+      .parse(fillAlarmDefinition({ topicArn, deadLettersUrl }));
     // The form of the event is of the CloudWatch user guide, "Alarm events and EventBridge".
     const event = {
       source: "aws.cloudwatch",
@@ -182,6 +219,25 @@ describe("the notifications", () => {
     await new StateMachine(definition).run(event, {
       overrides: { taskResourceLocalHandlers: { PublishAlarm: publish } },
     }).result;
+    const kept: unknown[] = [];
+    const refused = new StateMachine(definition).run(event, {
+      overrides: {
+        retryIntervalOverrides: { PublishAlarm: 0 },
+        taskResourceLocalHandlers: {
+          PublishAlarm: async () => {
+            throw new Error("AuthorizationError");
+          },
+          KeepAlarm: async (input: unknown) => {
+            kept.push(input);
+            return {};
+          },
+        },
+      },
+    });
+    await expect(refused.result).rejects.toThrow();
+    expect(kept).toEqual([
+      { QueueUrl: deadLettersUrl, MessageBody: expect.objectContaining({ detail: event.detail }) },
+    ]);
     expect(published).toEqual([
       {
         TopicArn: topicArn,
@@ -194,8 +250,12 @@ describe("the notifications", () => {
   });
 });
 
+/** As the daily workflow of the default settings is bounded. */
+const TIMED_OUT_AFTER_SECONDS = runTimeoutSeconds({ batchSize: 100, concurrency: 10 });
+
 const rendering = z.object({
   id: z.string().optional(),
+  visible: z.boolean().optional(),
   stat: z.string().optional(),
   expression: z.string().optional(),
 });
@@ -229,23 +289,51 @@ describe("the dashboard", () => {
     ]);
   });
 
-  it("draws metrics that the Lambdas emit, and expressions over lines that are there", () => {
+  it("draws metrics that the Lambdas emit, each by the statistic that fits it", () => {
     const emitted: Record<string, { service: string }> = METRICS;
+    const statistics: Record<string, string> = {};
     for (const { properties } of widgets) {
-      const ids = properties.metrics.flatMap((line) => rendering.safeParse(line.at(-1)).data?.id ?? []);
       for (const line of properties.metrics) {
-        const { expression } = rendering.parse(line.at(-1));
-        if (expression === undefined) {
-          const [namespace, name = "", ...dimensions] = line.slice(0, -1);
-          expect([namespace, dimensions]).toEqual([
-            METRICS_NAMESPACE,
-            ["service", emitted[String(name)]?.service, "stage", "prod"],
-          ]);
-        } else {
-          expect(expression.match(/[a-z]+/g)?.filter((id) => !ids.includes(id))).toEqual([]);
-        }
+        const { expression, stat = "" } = rendering.parse(line.at(-1));
+        if (expression !== undefined) continue;
+        const [namespace, name = "", ...dimensions] = line.slice(0, -1);
+        const { service } = emitted[String(name)] ?? { service: "none" };
+        expect([namespace, dimensions]).toEqual([METRICS_NAMESPACE, ["service", service, "stage", "prod"]]);
+        statistics[String(name)] = stat;
       }
     }
+    expect(statistics).toEqual({
+      // Every run of a date reports all of its symbols.
+      symbolsFetched: "Maximum",
+      symbolsNoTrade: "Maximum",
+      symbolsNotFound: "Maximum",
+      symbolsInvalid: "Maximum",
+      symbolsFailed: "Maximum",
+      symbolsDeferred: "Maximum",
+      runComplete: "Sum",
+      runPartial: "Sum",
+      runFailed: "Sum",
+      runMarketClosed: "Sum",
+      runDuration: "Maximum",
+      symbolsAsked: "Sum",
+      upstreamRequests: "Sum",
+      upstreamRetries: "Sum",
+      upstreamRateLimited: "Sum",
+      dataLag: "Minimum",
+    });
+  });
+
+  it.each([
+    ["Duration of the day's longest run", { duration: 420_000 }, 7],
+    ["Symbols a minute in the day's longest run", { asked: 2_100, longest: 420_000 }, 300],
+    ["From the closing auction to the data", { lag: 12_600_000 }, 3.5],
+  ])("works out %s in the unit that its axis names", (title, values, expected) => {
+    const lines = widgets.find(({ properties }) => properties.title === title)?.properties.metrics ?? [];
+    const drawn = lines.map((line) => rendering.parse(line.at(-1)));
+    expect(drawn.filter(({ id, visible }) => id !== undefined && visible !== false)).toEqual([]);
+    const [expression = ""] = drawn.flatMap(({ expression: found }) => found ?? []);
+    expect(drawn.flatMap(({ id }) => id ?? [])).toEqual(Object.keys(values));
+    expect(evaluate(expression, values)).toBe(expected);
   });
 
   it("stays within what is free: 50 metrics", () => {
@@ -253,3 +341,17 @@ describe("the dashboard", () => {
     expect(new Set(widgets.map(({ x, y }) => `${x},${y}`)).size).toBe(widgets.length);
   });
 });
+
+/** The value of an expression of divisions, as metric math works it out. */
+function evaluate(expression: string, values: Readonly<Record<string, number>>): number {
+  const inner = /^(.*)\((.*)\)(.*)$/.exec(expression);
+  if (inner !== null) {
+    const [, before = "", inside = "", after = ""] = inner;
+    return evaluate(`${before}${evaluate(inside, values)}${after}`, values);
+  }
+  const [first = Number.NaN, ...divisors] = expression.split("/").map((part) => {
+    const name = part.trim();
+    return values[name] ?? Number(name);
+  });
+  return divisors.reduce((quotient, divisor) => quotient / divisor, first);
+}

@@ -7,6 +7,7 @@ describe("the schedule", () => {
   it.each([
     ["daily", "cron(30 19 ? * MON-FRI *)"],
     ["catch-up", "cron(0 7 ? * * *)"],
+    ["weekend", "cron(30 19 ? * SAT,SUN *)"],
   ])("%s starts the daily workflow by the clock of Sydney, and loses no start", (name, expression) => {
     expect(stack.one("aws_scheduler_schedule", `schedule/${name}`)).toMatchObject({
       name: `asx-eod-prod-${name}`,
@@ -32,6 +33,7 @@ describe("the schedule", () => {
     expect(Object.values(schedules).map((schedule) => [schedule["schedule_expression"], schedule["state"]])).toEqual([
       ["cron(30 6 ? * * *)", "DISABLED"],
       ["cron(5 20 ? * MON-FRI *)", "DISABLED"],
+      ["cron(5 20 ? * SAT,SUN *)", "DISABLED"],
     ]);
   });
 });

@@ -111,6 +111,7 @@ describe.each([
     expect(definition).not.toContain("${");
     const arns = definition
       .replaceAll(/<aws_lambda_alias (\S+)\/alias arn>/g, "arn:aws:lambda:ap-southeast-2:123456789012:function:$1:live")
+      .replaceAll(/<aws_sqs_queue \S+ url>/g, "https://sqs.ap-southeast-2.amazonaws.com/123456789012/dead-letters")
       .replaceAll(/<aws_sns_topic \S+ arn>/g, "arn:aws:sns:ap-southeast-2:123456789012:notifications");
     const { isValid, errorsText } = validate(JSON.parse(arns), { checkArn: true, checkPaths: true });
     expect(errorsText("\n")).toBe("");
