@@ -19,7 +19,7 @@ export interface Price {
   readonly region: PriceRegion;
   /** Where the price is published. */
   readonly source: string;
-  /** The date of the source, YYYY-MM-DD or YYYY-MM, or "unknown". */
+  /** The date of the source, YYYY-MM-DD or YYYY-MM; `undated` where the page has none. */
   readonly asOf: string;
 }
 
@@ -59,7 +59,7 @@ export const AWS_PRICES = {
     freeAMonth: 4_000,
     region: "ap-southeast-2",
     source: "https://aws.amazon.com/step-functions/pricing/",
-    asOf: "unknown",
+    asOf: "undated",
   },
   /** S3 Standard storage, first 50 TB a month. */
   s3StandardGigabyteMonth: {
@@ -151,16 +151,6 @@ export const AWS_PRICES = {
     source: `${FEED}/sns/USD/current/sns.json`,
     asOf: "2025-10",
   },
-  /** SQS standard queue requests, each of up to 64 KB; empty receives count. */
-  sqsRequest: {
-    usd: 0.4,
-    per: 1_000_000,
-    unit: "request, standard queue",
-    freeAMonth: 1_000_000,
-    region: "us-east-1",
-    source: "https://cloudburn.io/blog/amazon-sqs-pricing",
-    asOf: "2026-03-14",
-  },
   /** EventBridge Scheduler invocations. */
   eventBridgeSchedulerInvocation: {
     usd: 1,
@@ -179,7 +169,7 @@ export const AWS_PRICES = {
     freeAMonth: 100_000,
     region: "global",
     source: "https://aws.amazon.com/de/xray/pricing/",
-    asOf: "unknown",
+    asOf: "undated",
   },
   /** Athena SQL, billed by bytes scanned, rounded up to a megabyte and to 10 MB a query at least. */
   athenaTerabyteScanned: {

@@ -12,6 +12,7 @@ import * as z from "zod";
 import { runDailyWorkflow, type WorkflowEvent } from "../cli/daily-workflow.ts";
 import { renderTable } from "../cli/table.ts";
 import { batchResult } from "../domain/batch.ts";
+import { parseRawDataKey } from "../domain/object-keys.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
 import { systemClock } from "../lambdas/runtime/clock.ts";
 import { METRICS, silentMetrics } from "../lambdas/runtime/metrics.ts";
@@ -26,7 +27,8 @@ import { AWS_PRICES, type PricedItem } from "./aws-prices.ts";
 
 const DATE = "2024-05-31";
 const WEEKDAYS_A_MONTH = (365.25 - 2 * 52.18) / 12;
-const DAYS_A_MONTH = 365.25 / 12;
+/** Every morning, and the evenings of a weekend. */
+const CATCH_UPS_A_MONTH = (365.25 + 2 * 52.18) / 12;
 const HOURS_A_MONTH = 730;
 
 /** Lambda gives a whole processor at this much memory, and a share of it below (Lambda developer guide). */
@@ -37,9 +39,13 @@ const START_SECONDS = 1.5;
 const LOG_BYTES_AN_INVOCATION = 1_500;
 /** A log line of Step Functions beside the data of its event: assumed. */
 const LOG_BYTES_AN_EVENT = 400;
-/** Queries by hand in a month, each billed as 10 MB at least: assumed. */
-const QUERIES_A_MONTH = 100;
-const SMALLEST_QUERY_TERABYTES = 10 / 1_000_000;
+/** Queries by hand in a month, over the whole of a year's files: assumed. Each is billed as 10 MB at least. */
+const QUERIES_A_MONTH = 20;
+const SMALLEST_QUERY_BYTES = 10_000_000;
+/** Athena reads a small Parquet file in about two requests, its footer and its columns: assumed. */
+const GETS_A_QUERIED_FILE = 2;
+const TRADING_DAYS_A_YEAR = 252;
+const KEYS_A_LISTING = 1_000;
 /** Notifications in a month: assumed. */
 const NOTIFICATIONS_A_MONTH = 5;
 
@@ -53,6 +59,9 @@ interface Usage {
   gets: number;
   logBytes: number;
   storedBytes: number;
+  /** Of the bars alone. */
+  batchFiles: number;
+  batchBytes: number;
 }
 
 const INVOKING: Readonly<Record<string, LambdaName>> = {
@@ -100,6 +109,8 @@ async function measureRun(): Promise<Usage> {
     gets: 0,
     logBytes: 0,
     storedBytes: 0,
+    batchFiles: 0,
+    batchBytes: 0,
   };
   const log = (message: string, fields: object = {}): void => {
     usage.logBytes += JSON.stringify({ message, ...fields }).length + 200;
@@ -175,6 +186,10 @@ function counting(inner: ObjectStore, usage: Usage): ObjectStore {
     put: (key, bytes) => {
       usage.puts += 1;
       usage.storedBytes += bytes.length;
+      if (parseRawDataKey(key) !== undefined) {
+        usage.batchFiles += 1;
+        usage.batchBytes += bytes.length;
+      }
       return inner.put(key, bytes);
     },
   };
@@ -196,21 +211,25 @@ async function countParts(): Promise<{ alarmMetrics: number; dashboards: number 
 }
 
 function print(evening: Usage, catchUp: Usage, parts: { alarmMetrics: number; dashboards: number }): void {
-  const aMonth = (of: (usage: Usage) => number): number => of(evening) * WEEKDAYS_A_MONTH + of(catchUp) * DAYS_A_MONTH;
+  const aMonth = (of: (usage: Usage) => number): number =>
+    of(evening) * WEEKDAYS_A_MONTH + of(catchUp) * CATCH_UPS_A_MONTH;
   const gigabyteSeconds = (usage: Usage): number =>
     Object.entries(MEMORY_MEGABYTES).reduce(
       (total, [name, megabytes]) => total + usage.seconds[lambdaOf(name)] * (megabytes / 1024),
       0,
     );
-  const runs = WEEKDAYS_A_MONTH + DAYS_A_MONTH;
+  const evenings = WEEKDAYS_A_MONTH;
+  const runs = evenings + CATCH_UPS_A_MONTH;
+  const filesOfYear = evening.batchFiles * TRADING_DAYS_A_YEAR;
+  const queriedBytes = Math.max(SMALLEST_QUERY_BYTES, evening.batchBytes * TRADING_DAYS_A_YEAR);
   const yearOfStorage = (aMonth(({ storedBytes }) => storedBytes) * 12) / 1e9;
   const quantities: Partial<Record<PricedItem, number>> = {
     lambdaGigabyteSecond: aMonth(gigabyteSeconds),
     lambdaRequest: aMonth(({ invocations }) => invocations),
     stepFunctionsTransition: aMonth(({ transitions }) => transitions),
     s3StandardGigabyteMonth: yearOfStorage,
-    s3PutRequest: aMonth(({ puts }) => puts),
-    s3GetRequest: aMonth(({ gets }) => gets),
+    s3PutRequest: aMonth(({ puts }) => puts) + (QUERIES_A_MONTH * filesOfYear) / KEYS_A_LISTING,
+    s3GetRequest: aMonth(({ gets }) => gets) + QUERIES_A_MONTH * filesOfYear * GETS_A_QUERIED_FILE,
     cloudWatchMetricMonth: (Object.keys(METRICS).length * runs) / HOURS_A_MONTH,
     cloudWatchAlarmMetricMonth: parts.alarmMetrics,
     cloudWatchDashboardMonth: parts.dashboards,
@@ -219,7 +238,7 @@ function print(evening: Usage, catchUp: Usage, parts: { alarmMetrics: number; da
     snsEmail: NOTIFICATIONS_A_MONTH,
     eventBridgeSchedulerInvocation: runs,
     xrayTraceRecorded: runs,
-    athenaTerabyteScanned: QUERIES_A_MONTH * SMALLEST_QUERY_TERABYTES,
+    athenaTerabyteScanned: (QUERIES_A_MONTH * queriedBytes) / 1e12,
   };
   let listTotal = 0;
   let toPayTotal = 0;
@@ -244,13 +263,14 @@ function print(evening: Usage, catchUp: Usage, parts: { alarmMetrics: number; da
       ],
     ];
   });
+  const key = AWS_PRICES.kmsCustomerManagedKeyMonth;
   const total = ["all of it", "", "", "", money(listTotal), "", money(toPayTotal)];
   const [cpu] = cpus();
   process.stdout.write(
     `A month of ${config.batchSize}-symbol batches, ${config.concurrency} at a time, ${config.requestsPerSecond} requests a second; ` +
       `upstream ${latencyMs} ms late; Node ${process.version}, ${cpus().length} x ${cpu?.model.replace(/\s+\d.*$/, "") ?? "processor"}\n` +
       `Evening (${WEEKDAYS_A_MONTH.toFixed(1)} a month): ${describe(evening)}\n` +
-      `Catch-up (${DAYS_A_MONTH.toFixed(1)} a month): ${describe(catchUp)}\n\n` +
+      `Catch-up (${CATCH_UPS_A_MONTH.toFixed(1)} a month): ${describe(catchUp)}\n\n` +
       `${renderTable(
         [
           { heading: "metered", align: "left" },
@@ -262,7 +282,7 @@ function print(evening: Usage, catchUp: Usage, parts: { alarmMetrics: number; da
           { heading: "to pay, USD", align: "right" },
         ],
         [...rows, total],
-      )}\n`,
+      )}\nNot used: a ${key.unit} at ${key.usd} (${key.asOf}).\n`,
   );
 }
 

@@ -6,7 +6,10 @@ import { PrivateBucket } from "./private-bucket.ts";
 /** Days after which raw data is seldom read. Infrequent access bills 30 days at least. */
 const SELDOM_READ_DAYS = 90;
 
-/** Infrequent access bills every object as 128 KiB at least: below that it costs more, not less. */
+/**
+ * Infrequent access bills every object as 128 KiB at least: below that it costs more, not less. Batch files of the
+ * default size are some 18 kB and stay where they are; bigger ones move.
+ */
 const SMALLEST_WORTH_MOVING_BYTES = 128 * 1024;
 
 /** The bucket that holds everything the system stores. */

@@ -34,6 +34,18 @@ describe("the deploy page", () => {
     expect(readConfig(environment)).toMatchObject({ alertEmail: "you@example.com" });
   });
 
+  it("takes out of Terraform's hands, and gives back, the data's bucket by its name in the stack", () => {
+    const [, id = ""] = /import aws_s3_bucket\.(\w+) /.exec(DEPLOY) ?? [];
+    const stack = synthesiseStack();
+    expect(stack.text).toContain(`"${id}": {`);
+    expect(stack.one("aws_s3_bucket", "data/bucket")["bucket"]).toBe("asx-eod-prod-data-<account_id>");
+    // What the pattern takes out is all of the data's bucket and nothing of another part.
+    const ids = [...stack.text.matchAll(/"uniqueId": "([\w-]+)"/g)].map(([, unique = ""]) => unique);
+    const taken = ids.filter((unique) => `aws_x.${unique}`.includes(".data_"));
+    const paths = stack.resources.filter(({ path }) => path.startsWith("data/"));
+    expect(taken).toHaveLength(paths.length);
+  });
+
   it("names scripts, alarms and outputs that exist", () => {
     const scripts = [...DEPLOY.matchAll(/npm run ([a-z]+)/g)].map(([, name = ""]) => name);
     expect(scripts.filter((name) => PACKAGE.scripts[name] === undefined)).toEqual([]);
@@ -46,6 +58,22 @@ describe("the deploy page", () => {
     );
     expect(outputs.length).toBeGreaterThan(4);
     expect(outputs.filter((name) => stack.outputs[name] === undefined)).toEqual([]);
+  });
+});
+
+describe("the policy of whoever runs and reads", () => {
+  it("starts, follows and stops executions of this project, reads its data, and does nothing else", () => {
+    const form = z.object({ Statement: z.array(z.object({ Action: z.array(z.string()), Resource: z.unknown() })) });
+    const { Statement } = form.parse(JSON.parse(page("operate-policy.json")));
+    expect(Statement.flatMap(({ Action }) => Action)).toEqual([
+      "states:StartExecution",
+      "states:DescribeExecution",
+      "states:GetExecutionHistory",
+      "states:StopExecution",
+      "s3:ListBucket",
+      "s3:GetObject",
+    ]);
+    expect(JSON.stringify(Statement.map(({ Resource }) => Resource))).not.toMatch(/"\*"/);
   });
 });
 
