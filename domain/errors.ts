@@ -91,6 +91,12 @@ export class StoreUnavailableError extends AsxEodError {
   readonly kind = "transient";
 }
 
+/** Another writer changed an object after it was read; nothing was written. Read it again, and decide anew. */
+export class StoreConflictError extends AsxEodError {
+  override readonly name = "StoreConflictError";
+  readonly kind = "transient";
+}
+
 /** A store refused access, or does not exist. */
 export class StoreRefusedError extends AsxEodError {
   override readonly name = "StoreRefusedError";

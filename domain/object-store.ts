@@ -5,6 +5,12 @@ export interface StoredObject {
   readonly bytes: number;
 }
 
+/** An object's bytes, and a mark that changes whenever they do. */
+export interface VersionedObject {
+  readonly bytes: Uint8Array;
+  readonly version: string;
+}
+
 /**
  * Where data is kept: a bucket or a folder. Every method throws a StoreUnavailableError where trying
  * again can help and a StoreRefusedError where it cannot; an absent key is neither, it is undefined.
@@ -16,8 +22,16 @@ export interface ObjectStore {
   locate(key: string): string;
   /** The bytes of an object, or undefined where there is none. */
   get(key: string): Promise<Uint8Array | undefined>;
+  /** The bytes of an object with their version, or undefined where there is none. */
+  read(key: string): Promise<VersionedObject | undefined>;
   /** Stores the bytes under the key, whole or not at all, replacing what was there. */
   put(key: string, bytes: Uint8Array): Promise<void>;
+  /**
+   * Stores the bytes only where the object still has the version that was read; undefined where there was none.
+   * @throws StoreConflictError where another writer was there first. An answer that was lost on its way can look
+   *   like that too: read again and compare.
+   */
+  replace(key: string, bytes: Uint8Array, version: string | undefined): Promise<void>;
   /** Size of an object, or undefined where there is none. */
   head(key: string): Promise<StoredObject | undefined>;
   /** Every object whose key begins with the prefix, in order of key, however many there are. */

@@ -1,20 +1,24 @@
 import { constants, type Dirent } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { StoreRefusedError, StoreUnavailableError } from "../domain/errors.ts";
+import { StoreConflictError, StoreRefusedError, StoreUnavailableError } from "../domain/errors.ts";
 import { assertSafeKey } from "../domain/object-keys.ts";
 import type { ObjectStore, StoredObject } from "../domain/object-store.ts";
 import { compareSymbols } from "../domain/symbol.ts";
+import { type FileLock, takeFileLock } from "./file-lock.ts";
+import { sha256 } from "./sha256.ts";
 
 /** Codes of the file system that waiting can heal: no descriptors or memory left, busy, interrupted, I/O fault. */
 const TRANSIENT_CODES: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "EAGAIN", "EBUSY", "EINTR", "EIO", "ENOMEM"]);
 
 /**
  * A store in a folder: the key is the path below it. A put writes a hidden temporary file beside the
- * target, flushes it to disk and renames it, so that a reader sees the old object or the new one.
+ * target, flushes it to disk and renames it, so that a reader sees the old object or the new one. A
+ * replacement holds a lock beside the target while it compares and writes; the version is the SHA-256.
  * @param folder path of the folder; it is made on the first put.
+ * @param now the time, in milliseconds since 1970, by which a dead writer's lock is known.
  */
-export function createLocalStore(folder: string): ObjectStore {
+export function createLocalStore(folder: string, now: () => number = Date.now): ObjectStore {
   const root = resolve(folder);
   let temporaryFiles = 0;
 
@@ -36,6 +40,44 @@ export function createLocalStore(folder: string): ObjectStore {
     }
   }
 
+  async function get(path: string): Promise<Uint8Array | undefined> {
+    try {
+      return await readFile(path);
+    } catch (error) {
+      if (isAbsent(error) || codeOf(error) === "EISDIR") return undefined;
+      throw storeError(`cannot read ${path}`, error);
+    }
+  }
+
+  async function lockOf(path: string): Promise<FileLock> {
+    try {
+      return await takeFileLock(path, now);
+    } catch (error) {
+      if (error instanceof StoreConflictError) throw error;
+      throw storeError(`cannot lock ${path}`, error);
+    }
+  }
+
+  async function put(path: string, bytes: Uint8Array): Promise<void> {
+    let temporaryPath: string | undefined;
+    try {
+      await mkdir(dirname(path), { recursive: true });
+      const temporary = await openTemporary(path);
+      temporaryPath = temporary.temporaryPath;
+      try {
+        await temporary.file.writeFile(bytes);
+        await temporary.file.sync();
+      } finally {
+        await temporary.file.close();
+      }
+      await rename(temporaryPath, path);
+      await syncFolder(dirname(path));
+    } catch (error) {
+      if (temporaryPath !== undefined) await rm(temporaryPath, { force: true });
+      throw storeError(`cannot write ${path}`, error);
+    }
+  }
+
   return {
     url: `file:${folder}`,
 
@@ -44,34 +86,26 @@ export function createLocalStore(folder: string): ObjectStore {
       return join(folder, ...key.split("/"));
     },
 
-    async get(key) {
-      const path = pathOf(key);
-      try {
-        return await readFile(path);
-      } catch (error) {
-        if (isAbsent(error) || codeOf(error) === "EISDIR") return undefined;
-        throw storeError(`cannot read ${path}`, error);
-      }
+    get: async (key) => get(pathOf(key)),
+
+    async read(key) {
+      const bytes = await get(pathOf(key));
+      return bytes === undefined ? undefined : { bytes, version: sha256(bytes) };
     },
 
-    async put(key, bytes) {
+    put: async (key, bytes) => put(pathOf(key), bytes),
+
+    async replace(key, bytes, version) {
       const path = pathOf(key);
-      let temporaryPath: string | undefined;
+      const lock = await lockOf(path);
       try {
-        await mkdir(dirname(path), { recursive: true });
-        const temporary = await openTemporary(path);
-        temporaryPath = temporary.temporaryPath;
-        try {
-          await temporary.file.writeFile(bytes);
-          await temporary.file.sync();
-        } finally {
-          await temporary.file.close();
+        const before = await get(path);
+        if ((before === undefined ? undefined : sha256(before)) !== version) {
+          throw new StoreConflictError(`${path} was changed by another writer; read it again`);
         }
-        await rename(temporaryPath, path);
-        await syncFolder(dirname(path));
-      } catch (error) {
-        if (temporaryPath !== undefined) await rm(temporaryPath, { force: true });
-        throw storeError(`cannot write ${path}`, error);
+        await put(path, bytes);
+      } finally {
+        await lock.release();
       }
     },
 

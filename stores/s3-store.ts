@@ -3,13 +3,14 @@ import {
   GetObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
+  type PutObjectCommandInput,
   S3Client,
   type S3ClientConfig,
   S3ServiceException,
 } from "@aws-sdk/client-s3";
-import { StoreRefusedError, StoreUnavailableError } from "../domain/errors.ts";
+import { StoreConflictError, StoreRefusedError, StoreUnavailableError } from "../domain/errors.ts";
 import { assertSafeKey } from "../domain/object-keys.ts";
-import type { ObjectStore, StoredObject } from "../domain/object-store.ts";
+import type { ObjectStore, StoredObject, VersionedObject } from "../domain/object-store.ts";
 
 /** The largest object read into memory, in bytes: far above a year of bars. */
 const LARGEST_OBJECT_BYTES = 256 * 1024 * 1024;
@@ -64,6 +65,42 @@ export function createS3Store(
     }
   }
 
+  async function read(key: string): Promise<VersionedObject | undefined> {
+    const name = objectName(key);
+    try {
+      const answer = await client.send(new GetObjectCommand(name));
+      if ((answer.ContentLength ?? 0) > LARGEST_OBJECT_BYTES) {
+        if (answer.Body instanceof Readable) answer.Body.destroy();
+        throw new StoreRefusedError(
+          `${url}/${key} has ${answer.ContentLength} bytes; at most ${LARGEST_OBJECT_BYTES} are read`,
+        );
+      }
+      if (answer.Body === undefined || answer.ETag === undefined) {
+        throw new StoreUnavailableError(`${url}/${key} came without a body or an ETag; try again`);
+      }
+      return { bytes: await readWhole(answer.Body, `${url}/${key}`, bodyTimeoutMs), version: answer.ETag };
+    } catch (error) {
+      if (isAbsent(error) || (await isHiddenAbsence(error, key))) return undefined;
+      throw storeError(`cannot read ${url}/${key}`, error);
+    }
+  }
+
+  async function write(
+    key: string,
+    bytes: Uint8Array,
+    condition?: Pick<PutObjectCommandInput, "IfMatch" | "IfNoneMatch">,
+  ): Promise<void> {
+    const name = objectName(key);
+    try {
+      await client.send(new PutObjectCommand({ ...name, ...condition, Body: bytes, ContentType: contentType(key) }));
+    } catch (error) {
+      if (condition !== undefined && isConflict(error)) {
+        throw new StoreConflictError(`${url}/${key} was changed by another writer; read it again`, { cause: error });
+      }
+      throw storeError(`cannot write ${url}/${key}`, error);
+    }
+  }
+
   return {
     url,
 
@@ -72,32 +109,14 @@ export function createS3Store(
       return `${url}/${key}`;
     },
 
-    async get(key) {
-      const name = objectName(key);
-      try {
-        const answer = await client.send(new GetObjectCommand(name));
-        if ((answer.ContentLength ?? 0) > LARGEST_OBJECT_BYTES) {
-          if (answer.Body instanceof Readable) answer.Body.destroy();
-          throw new StoreRefusedError(
-            `${url}/${key} has ${answer.ContentLength} bytes; at most ${LARGEST_OBJECT_BYTES} are read`,
-          );
-        }
-        if (answer.Body === undefined) throw new StoreUnavailableError(`${url}/${key} came without a body; try again`);
-        return await readWhole(answer.Body, `${url}/${key}`, bodyTimeoutMs);
-      } catch (error) {
-        if (isAbsent(error) || (await isHiddenAbsence(error, key))) return undefined;
-        throw storeError(`cannot read ${url}/${key}`, error);
-      }
-    },
+    get: async (key) => (await read(key))?.bytes,
 
-    async put(key, bytes) {
-      const name = objectName(key);
-      try {
-        await client.send(new PutObjectCommand({ ...name, Body: bytes, ContentType: contentType(key) }));
-      } catch (error) {
-        throw storeError(`cannot write ${url}/${key}`, error);
-      }
-    },
+    read,
+
+    put: (key, bytes) => write(key, bytes),
+
+    replace: (key, bytes, version) =>
+      write(key, bytes, version === undefined ? { IfNoneMatch: "*" } : { IfMatch: version }),
 
     async head(key) {
       assertSafeKey(key);
@@ -163,6 +182,13 @@ function contentType(key: string): string {
 /** A missing key. A missing bucket is also 404, but a fault; a key one may not see is 403. */
 function isAbsent(error: unknown): boolean {
   return error instanceof S3ServiceException && error.name === "NoSuchKey";
+}
+
+/** A condition that failed, a race between two conditions, or a condition on an object that is gone. */
+const CONFLICTS: ReadonlySet<string> = new Set(["PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"]);
+
+function isConflict(error: unknown): boolean {
+  return error instanceof S3ServiceException && CONFLICTS.has(error.name);
 }
 
 function storeError(what: string, cause: unknown): Error {

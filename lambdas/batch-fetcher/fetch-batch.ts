@@ -17,14 +17,13 @@ import { rawDataKey } from "../../domain/object-keys.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
 import type { TradingCalendar } from "../../domain/trading-calendar.ts";
 import { describeSettling, settledInstant } from "../../domain/trading-date.ts";
-import { sha256 } from "../../stores/sha256.ts";
-import { encodeBatchFile } from "../runtime/batch-file-writer.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { readStoredDay, type StoredBatchFile } from "../runtime/stored-day.ts";
+import { readStoredDay } from "../runtime/stored-day.ts";
 import { readStoredList, storedListDates } from "../runtime/symbols-csv.ts";
 import { createThrottle } from "../runtime/throttle.ts";
 import { type FetchedSymbol, fetchSymbol, type RequestCounters } from "./fetch-symbol.ts";
 import type { PriceSource } from "./price-source.ts";
+import { storeBatch } from "./store-batch.ts";
 
 /** Requests of one batch that may be under way at the same time. */
 const REQUESTS_AT_ONCE = 4;
@@ -84,7 +83,7 @@ export async function fetchBatch(event: BatchEvent, options: FetchBatchOptions):
   refuseLostBatch(fetched, finished, key);
 
   const ownFile = stored.files.find((file) => file.key === key);
-  const file = await storeBatch(store, key, ownFile, fetched, options.source.name);
+  const file = await storeBatch({ key, before: ownFile, fetched, source: options.source.name }, runtime);
   const reports = [...finished, ...fetched.map(({ report }) => report)];
   const counts = countOutcomes(reports);
   const durationMs = clock.now() - startedAt;
@@ -160,22 +159,4 @@ function refuseLostBatch(fetched: readonly FetchedSymbol[], finished: readonly S
       `all ${fetched.length} symbols of ${key} failed, ${symbol} with: ${reason ?? "no reason"}; nothing was stored, try again`,
     );
   }
-}
-
-/** Adds to the batch's file what was fetched. A file that would stay the same is not written again. */
-async function storeBatch(
-  store: ObjectStore,
-  key: string,
-  before: StoredBatchFile | undefined,
-  fetched: readonly FetchedSymbol[],
-  source: string,
-): Promise<{ rows: number; bytes: number; sha256: string }> {
-  const tried = new Set(fetched.map(({ report }) => report.symbol));
-  const bars = [...(before?.contents.bars ?? []), ...fetched.flatMap(({ bar }) => bar ?? [])];
-  const kept = (before?.contents.reports ?? []).filter(({ symbol }) => !tried.has(symbol));
-  const reports = [...kept, ...fetched.flatMap(({ report, bar }) => (bar === undefined ? report : []))];
-  const bytes = await encodeBatchFile({ bars, reports, source });
-  const hash = sha256(bytes);
-  if (hash !== before?.sha256) await store.put(key, bytes);
-  return { rows: bars.length, bytes: bytes.length, sha256: hash };
 }

@@ -11,6 +11,8 @@ export interface StoredBatchFile {
   readonly batchNumber: number | null;
   readonly bytes: number;
   readonly sha256: string;
+  /** The store's mark of these bytes, for writing over them and no others. */
+  readonly version: string;
   readonly contents: BatchContents;
 }
 
@@ -29,13 +31,23 @@ export interface StoredDay {
 export async function readStoredDay(store: ObjectStore, date: string): Promise<StoredDay> {
   const files: StoredBatchFile[] = [];
   for (const { key } of await store.list(rawDataPrefix(date))) {
-    const name = parseRawDataKey(key);
-    const bytes = name === undefined ? undefined : await store.get(key);
-    if (name === undefined || bytes === undefined) continue;
-    const contents = await decodeBatchFile(key, bytes);
-    files.push({ key, batchNumber: name.batchNumber, bytes: bytes.length, sha256: sha256(bytes), contents });
+    const file = parseRawDataKey(key) === undefined ? undefined : await readStoredFile(store, key);
+    if (file !== undefined) files.push(file);
   }
   return { files, reports: collectReports(files) };
+}
+
+/**
+ * Reads one batch file; undefined where there is none.
+ * @throws StoredFileError where it is damaged, or its key is none of a batch file.
+ */
+export async function readStoredFile(store: ObjectStore, key: string): Promise<StoredBatchFile | undefined> {
+  const stored = await store.read(key);
+  if (stored === undefined) return undefined;
+  const { bytes, version } = stored;
+  const contents = await decodeBatchFile(key, bytes);
+  const batchNumber = parseRawDataKey(key)?.batchNumber ?? null;
+  return { key, batchNumber, bytes: bytes.length, sha256: sha256(bytes), version, contents };
 }
 
 function collectReports(files: readonly StoredBatchFile[]): Map<string, SymbolReport> {

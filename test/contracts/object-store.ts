@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { InvalidInputError } from "../../domain/errors.ts";
+import { InvalidInputError, StoreConflictError } from "../../domain/errors.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
 
 /** An empty store, and how to put it away. */
@@ -50,6 +50,49 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
       const stored = { key: "raw-data/object.parquet", bytes: bytes.length };
       expect(await store.head("raw-data/object.parquet")).toEqual(stored);
       expect(await store.list("")).toEqual([stored]);
+    });
+
+    it("it gives bytes with a version that changes when they do, and none where there is no object", async () => {
+      expect(await store.read("runs/a.json")).toBeUndefined();
+      await store.put("runs/a.json", Uint8Array.of(1));
+      const first = await store.read("runs/a.json");
+      expectBytes(first?.bytes, Uint8Array.of(1));
+      await store.put("runs/a.json", Uint8Array.of(2));
+      const second = await store.read("runs/a.json");
+      expectBytes(second?.bytes, Uint8Array.of(2));
+      expect(second?.version).not.toBe(first?.version);
+    });
+
+    it("it replaces an object of the version that was read, and makes one where there was none", async () => {
+      await store.replace("runs/a.json", Uint8Array.of(1), undefined);
+      const { version } = (await store.read("runs/a.json")) ?? { version: undefined };
+      await store.replace("runs/a.json", Uint8Array.of(2), version);
+      expectBytes(await store.get("runs/a.json"), Uint8Array.of(2));
+    });
+
+    it("it refuses a replacement of a version that is gone, and leaves what another writer stored", async () => {
+      await store.put("runs/a.json", Uint8Array.of(1));
+      const { version } = (await store.read("runs/a.json")) ?? { version: undefined };
+      await store.put("runs/a.json", Uint8Array.of(2));
+      for (const stale of [version, undefined]) {
+        await expect(store.replace("runs/a.json", Uint8Array.of(3), stale)).rejects.toThrow(StoreConflictError);
+      }
+      await expect(store.replace("runs/b.json", Uint8Array.of(3), version)).rejects.toThrow(StoreConflictError);
+      expectBytes(await store.get("runs/a.json"), Uint8Array.of(2));
+      expect(await keysOf("runs/")).toEqual(["runs/a.json"]);
+    });
+
+    it("it lets one of many writers through that replace the same version at once", async () => {
+      await store.put("runs/a.json", Uint8Array.of(0));
+      const { version } = (await store.read("runs/a.json")) ?? { version: undefined };
+      const writers = Array.from({ length: 12 }, (_, index) => index + 1);
+      const ends = await Promise.allSettled(
+        writers.map((writer) => store.replace("runs/a.json", Uint8Array.of(writer), version)),
+      );
+      const [winner, ...more] = writers.filter((_, index) => ends[index]?.status === "fulfilled");
+      expect([typeof winner, more]).toEqual(["number", []]);
+      expectBytes(await store.get("runs/a.json"), Uint8Array.of(winner ?? 0));
+      for (const end of ends) if (end.status === "rejected") expect(end.reason).toBeInstanceOf(StoreConflictError);
     });
 
     it("it stores the part of a buffer that it is given, not the buffer behind it", async () => {

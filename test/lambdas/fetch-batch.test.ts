@@ -1,6 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { BatchEvent, BatchResult, SymbolOutcome } from "../../domain/batch.ts";
-import { BatchFailedError, SessionNotSettledError, StoredFileError, SymbolsMissingError } from "../../domain/errors.ts";
+import {
+  BatchFailedError,
+  SessionNotSettledError,
+  StoreConflictError,
+  StoredFileError,
+  SymbolsMissingError,
+} from "../../domain/errors.ts";
 import { createTradingCalendar } from "../../domain/trading-calendar.ts";
 import { fetchBatch } from "../../lambdas/batch-fetcher/fetch-batch.ts";
 import { createYahooSource } from "../../lambdas/batch-fetcher/yahoo.ts";
@@ -369,6 +375,60 @@ describe("running a batch again", () => {
     await runtime.store.put(KEY, damaged);
     await expect(fetch({ symbols: ["BHP"], batchNumber: 0, date: DAY })).rejects.toThrow(StoredFileError);
     expect(runtime.store.objects.get(KEY)).toEqual(damaged);
+  });
+});
+
+describe("a batch that another writer stores at the same time", () => {
+  /** Runs `meanwhile` just before the batch writes for the first time. */
+  function interrupt(runtime: TestRuntime, meanwhile: () => Promise<unknown>): void {
+    const replace = runtime.store.replace.bind(runtime.store);
+    let isFirst = true;
+    runtime.store.replace = async (...args) => {
+      if (isFirst) {
+        isFirst = false;
+        await meanwhile();
+      }
+      await replace(...args);
+    };
+  }
+
+  it("loses neither's bars, whoever comes first", async () => {
+    const { fetch, runtime } = setUp({ bars: { BHP: { [DAY]: {} }, CBA: { [DAY]: {} }, NAB: { [DAY]: {} } } });
+    interrupt(runtime, () => fetch({ symbols: ["CBA", "NAB"], batchNumber: 0, date: DAY }));
+    const result = await fetch({ symbols: ["BHP", "CBA"], batchNumber: 0, date: DAY });
+    const file = await storedFile(runtime, KEY);
+    expect(file.bars.map(({ symbol }) => symbol)).toEqual(["BHP", "CBA", "NAB"]);
+    expect(result).toMatchObject({ rows: 3, bytes: runtime.store.objects.get(KEY)?.length });
+  });
+
+  it("takes the bar and the final outcome that the other found, rather than its own failure", async () => {
+    let isDown = true;
+    const { fetch, runtime } = setUp(
+      { bars: { BHP: { [DAY]: {} }, CBA: { [DAY]: {} }, NAB: {} } },
+      async (answer, { ticker }) =>
+        isDown && ticker !== undefined && ticker !== "BHP.AX"
+          ? { status: 503, contentType: "text/plain", body: "" }
+          : answer,
+    );
+    interrupt(runtime, () => {
+      isDown = false;
+      return fetch({ symbols: ["CBA", "NAB"], batchNumber: 0, date: DAY });
+    });
+    await fetch({ symbols: ["BHP", "CBA", "NAB"], batchNumber: 0, date: DAY });
+    const file = await storedFile(runtime, KEY);
+    expect(file.bars.map(({ symbol }) => symbol)).toEqual(["BHP", "CBA"]);
+    expect(file.reports).toEqual([{ symbol: "NAB", outcome: "noTrade" }]);
+  });
+
+  it("gives up after eight tries, transiently, and writes nothing", async () => {
+    const { fetch, runtime } = setUp({ bars: { BHP: { [DAY]: {} } } });
+    let tries = 0;
+    runtime.store.replace = async (key) => {
+      tries += 1;
+      throw new StoreConflictError(`${key} was changed`);
+    };
+    await expect(fetch({ symbols: ["BHP"], batchNumber: 0, date: DAY })).rejects.toThrow(StoreConflictError);
+    expect([tries, runtime.store.objects.size]).toEqual([8, 0]);
   });
 });
 

@@ -62,6 +62,7 @@ function errorNames(kind: errors.ErrorKind): string[] {
     errors.StoredFileError,
     errors.DateNotStoredError,
     errors.StoreUnavailableError,
+    errors.StoreConflictError,
     errors.StoreRefusedError,
   ];
   return classes

@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { InvalidInputError, StoreRefusedError } from "../../domain/errors.ts";
+import { InvalidInputError, StoreConflictError, StoreRefusedError } from "../../domain/errors.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
 import { createLocalStore } from "../../stores/local-store.ts";
 import { describeObjectStore } from "../contracts/object-store.ts";
@@ -44,6 +44,39 @@ describe("a store in a folder", () => {
     await store.put("runs/2024-05-31.json", BYTES);
     expect(await readFile(join(folder, "runs", "2024-05-31.json"))).toEqual(Buffer.from(BYTES));
     expect(store.locate("runs/2024-05-31.json")).toBe(join(folder, "runs", "2024-05-31.json"));
+  });
+
+  describe("that is written by several processes", () => {
+    const LOCK = join("runs", ".a.json.lock");
+
+    async function lockedBy(owner: string, now: number): Promise<ObjectStore> {
+      await mkdir(join(folder, "runs"), { recursive: true });
+      await writeFile(join(folder, LOCK), owner);
+      await utimes(join(folder, LOCK), now / 1000, now / 1000);
+      return createLocalStore(folder, () => now + 30_000);
+    }
+
+    it("refuses a replacement while another holds the lock", async () => {
+      const lockedStore = await lockedBy("another", 1_700_000_000_000);
+      await expect(lockedStore.replace("runs/a.json", BYTES, undefined)).rejects.toThrow(StoreConflictError);
+      expect(await readFile(join(folder, LOCK), "utf8")).toBe("another");
+      expect(await lockedStore.list("runs/")).toEqual([]);
+    });
+
+    it("takes over the lock of a writer that died more than half a minute ago", async () => {
+      await lockedBy("the dead", 1_700_000_000_000);
+      const later = createLocalStore(folder, () => 1_700_000_030_001);
+      await later.replace("runs/a.json", BYTES, undefined);
+      expect(await later.get("runs/a.json")).toEqual(Buffer.from(BYTES));
+      expect(await readdir(join(folder, "runs"))).toEqual(["a.json"]);
+    });
+
+    it("leaves no lock behind, whether a replacement is made or refused", async () => {
+      await store.replace("runs/a.json", BYTES, undefined);
+      await expect(store.replace("runs/a.json", BYTES, "stale")).rejects.toThrow(StoreConflictError);
+      await expect(store.replace("runs", BYTES, undefined)).rejects.toThrow(StoreRefusedError);
+      expect((await everything()).filter((name) => name.includes("lock"))).toEqual([]);
+    });
   });
 
   it("leaves no temporary file behind, however many puts there are", async () => {

@@ -38,6 +38,7 @@ const CALLS: { call: string; send: (store: ObjectStore) => Promise<unknown> }[] 
   { call: "get", send: (store) => store.get("raw-data/2024-05-31.parquet") },
   { call: "head", send: (store) => store.head("raw-data/2024-05-31.parquet") },
   { call: "put", send: (store) => store.put("raw-data/2024-05-31.parquet", BYTES) },
+  { call: "replace", send: (store) => store.replace("raw-data/2024-05-31.parquet", BYTES, "etag") },
   { call: "list", send: (store) => store.list("raw-data/") },
 ];
 
@@ -182,7 +183,7 @@ describe("an answer that is a fault", () => {
     const { endpoint, close } = await startAnsweringServer((request, response) => {
       requests += 1;
       if (requests === 1) answerFault(request, response, 503, "SlowDown");
-      else response.end("abc");
+      else response.setHeader("etag", '"1"').end("abc");
     });
     try {
       expect(await storeAt(endpoint, { maxAttempts: 2 }).get("a")).toEqual(new TextEncoder().encode("abc"));

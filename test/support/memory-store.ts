@@ -1,5 +1,7 @@
+import { StoreConflictError } from "../../domain/errors.ts";
 import { assertSafeKey } from "../../domain/object-keys.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
+import { sha256 } from "../../stores/sha256.ts";
 
 /** A store in memory that counts what is asked of it. */
 export interface MemoryStore extends ObjectStore {
@@ -27,8 +29,21 @@ export function createMemoryStore(): MemoryStore {
       called("get", key);
       return objects.get(key)?.slice();
     },
+    async read(key) {
+      called("read", key);
+      const bytes = objects.get(key)?.slice();
+      return bytes === undefined ? undefined : { bytes, version: sha256(bytes) };
+    },
     async put(key, bytes) {
       called("put", key);
+      objects.set(key, bytes.slice());
+    },
+    async replace(key, bytes, version) {
+      called("replace", key);
+      const before = objects.get(key);
+      if ((before === undefined ? undefined : sha256(before)) !== version) {
+        throw new StoreConflictError(`memory:${key} was changed by another writer`);
+      }
       objects.set(key, bytes.slice());
     },
     async head(key) {

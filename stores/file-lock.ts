@@ -1,0 +1,92 @@
+import { randomUUID } from "node:crypto";
+import { link, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { StoreConflictError } from "../domain/errors.ts";
+
+/** A lock that is held. */
+export interface FileLock {
+  release(): Promise<void>;
+}
+
+/** A writer holds its lock for the milliseconds of one write; one that is so much older has died. */
+const DEAD_AFTER_MS = 30_000;
+
+/**
+ * Takes the lock on a file, a hidden file beside it that only one process can make. It is not waited for.
+ * @throws StoreConflictError where another writer has it.
+ */
+export async function takeFileLock(path: string, now: () => number): Promise<FileLock> {
+  const lockPath = join(dirname(path), `.${basename(path)}.lock`);
+  const owner = randomUUID();
+  await mkdir(dirname(path), { recursive: true });
+  for (;;) {
+    if (await claim(lockPath, owner)) {
+      return {
+        async release() {
+          // Where it was taken for dead and taken over, it is another's.
+          if ((await ownerOf(lockPath)) === owner) await rm(lockPath, { force: true });
+        },
+      };
+    }
+    if (!(await removeDead(lockPath, now()))) {
+      throw new StoreConflictError(`${path} is being written by another process; read it again`);
+    }
+  }
+}
+
+async function claim(lockPath: string, owner: string): Promise<boolean> {
+  try {
+    const file = await open(lockPath, "wx");
+    try {
+      await file.writeFile(owner);
+    } finally {
+      await file.close();
+    }
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return false;
+    throw error;
+  }
+}
+
+/** Removes a dead writer's lock. Gives whether the lock is free to be claimed. */
+async function removeDead(lockPath: string, now: number): Promise<boolean> {
+  const owner = await ownerOf(lockPath);
+  const madeAt = await madeAtOf(lockPath);
+  if (owner === undefined || madeAt === undefined) return true; // released meanwhile
+  if (now - madeAt <= DEAD_AFTER_MS) return false;
+  const aside = `${lockPath}-${randomUUID()}`;
+  try {
+    await rename(lockPath, aside);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return true;
+    throw error;
+  }
+  // Another may have taken it over between the look and the rename: then it is put back.
+  const isDead = (await ownerOf(aside)) === owner;
+  if (!isDead) await link(aside, lockPath).catch(() => undefined);
+  await rm(aside, { force: true });
+  return isDead;
+}
+
+async function ownerOf(lockPath: string): Promise<string | undefined> {
+  try {
+    return await readFile(lockPath, "utf8");
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+async function madeAtOf(lockPath: string): Promise<number | undefined> {
+  try {
+    return (await stat(lockPath)).mtimeMs;
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
