@@ -30,6 +30,12 @@ const REQUESTS_AT_ONCE = 4;
 /** So many symbols that fail in a row, each after all its attempts, end a batch: its other symbols are deferred. */
 const FAILURES_TO_GIVE_UP = 8;
 
+/**
+ * No symbol is begun in the last five minutes before the function ends: one that fails to the last takes almost as long,
+ * and what was fetched has to be stored.
+ */
+const LAST_BEGIN_MS = 300_000;
+
 /** What fetching a batch needs. */
 export interface FetchBatchOptions {
   readonly source: PriceSource;
@@ -37,11 +43,13 @@ export interface FetchBatchOptions {
   /** The budget over all batches that run at the same time; null for no limit. */
   readonly requestsPerSecond: number | null;
   readonly runtime: Omit<Runtime, "fetch">;
+  /** When the function is ended from outside, in milliseconds since 1970; undefined where nothing ends it. */
+  readonly endsAt?: number;
 }
 
 /**
  * Fetches the bars of a batch that have no final outcome yet, adds them to what is stored and
- * reports one outcome for every symbol of the batch.
+ * reports one outcome for every symbol of the batch. Symbols for which no time is left are deferred.
  * @throws BatchFailedError where every symbol failed for a transient reason; nothing is stored then.
  * @throws SymbolsMissingError where the event names no symbols and no list is stored.
  * @throws SessionNotSettledError where the date's session is not over; InvalidInputError where it has none.
@@ -115,7 +123,7 @@ interface BatchPlace {
 async function fetchSymbols(
   symbols: readonly string[],
   { date, batchNumber, workers, counters }: BatchPlace,
-  { source, requestsPerSecond, runtime }: FetchBatchOptions,
+  { source, requestsPerSecond, runtime, endsAt }: FetchBatchOptions,
 ): Promise<FetchedSymbol[]> {
   if (symbols.length === 0) return [];
   if (requestsPerSecond !== null) {
@@ -125,11 +133,18 @@ async function fetchSymbols(
   const throttle = createThrottle(requestsPerSecond === null ? null : requestsPerSecond / workers);
   const limit = pLimit(REQUESTS_AT_ONCE);
   let failuresInARow = 0;
+  const reasonToDefer = (): string | undefined => {
+    if (failuresInARow >= FAILURES_TO_GIVE_UP) return `${FAILURES_TO_GIVE_UP} symbols in a row had failed`;
+    return endsAt !== undefined && runtime.clock.now() > endsAt - LAST_BEGIN_MS
+      ? "the time was running out"
+      : undefined;
+  };
   return limit.map(symbols, async (symbol) => {
+    const reason = reasonToDefer();
     const fetched =
-      failuresInARow < FAILURES_TO_GIVE_UP
+      reason === undefined
         ? await fetchSymbol(symbol, { source, throttle, counters, runtime, date, batchNumber })
-        : deferredSymbol(symbol);
+        : deferredSymbol(symbol, reason);
     if (fetched.report.outcome !== "deferred") {
       failuresInARow = fetched.report.outcome === "failed" ? failuresInARow + 1 : 0;
     }
@@ -144,10 +159,9 @@ function failedLast(symbols: readonly string[], reports: ReadonlyMap<string, Sym
   return [...symbols.filter((symbol) => !hasFailed(symbol)), ...symbols.filter(hasFailed)];
 }
 
-/** A symbol that is left for later, because an upstream that fails one after the other is not to be asked on. */
-function deferredSymbol(symbol: string): FetchedSymbol {
-  const reason = `not tried: ${FAILURES_TO_GIVE_UP} symbols in a row had failed`;
-  return { report: { symbol, outcome: "deferred", reason }, bar: undefined, transient: true };
+/** A symbol that is left for later: an upstream that fails one after the other is not to be asked on, or time is short. */
+function deferredSymbol(symbol: string, reason: string): FetchedSymbol {
+  return { report: { symbol, outcome: "deferred", reason: `not tried: ${reason}` }, bar: undefined, transient: true };
 }
 
 function refuseLostBatch(fetched: readonly FetchedSymbol[], finished: readonly SymbolReport[], key: string): void {

@@ -16,8 +16,9 @@ export function createBatchFetcher(environment: Environment, runtime: Runtime): 
   const { fetch, clock } = runtime;
   const source = createYahooSource({ baseUrl: config.yahooUrl, userAgent: config.userAgent, fetch, clock });
   const calendar = createTradingCalendar(config.marketClosures);
-  return createHandler(NAME, runtime, (event) =>
+  return createHandler(NAME, runtime, (event, invocation) =>
     fetchBatch(parseInput(batchEvent, event, "event"), {
+      ...(invocation !== undefined && { endsAt: clock.now() + invocation.getRemainingTimeInMillis() }),
       source,
       calendar,
       requestsPerSecond: config.requestsPerSecond,

@@ -32,9 +32,9 @@ const identity = z.object({
  * through under its own name, by which the workflow decides whether to try again.
  */
 export function createHandler<Message>(name: string, runtime: Runtime, useCase: Handler<Message>): Handler<Message> {
-  return async (event) => {
+  return async (event, invocation) => {
     try {
-      return await useCase(event);
+      return await useCase(event, invocation);
     } catch (error) {
       runtime.logger.error(`${name} failed: ${messageOf(error)}`, { ...identity.safeParse(event).data, error });
       throw new ReportedError(error);
@@ -47,8 +47,8 @@ export function createHandler<Message>(name: string, runtime: Runtime, useCase: 
 /** A handler made on its first call, so that loading the module needs no environment. */
 export function lazyHandler<Message>(create: () => Handler<Message>): Handler<Message> {
   let handler: Handler<Message> | undefined;
-  return async (event) => {
+  return async (event, invocation) => {
     handler ??= create();
-    return handler(event);
+    return handler(event, invocation);
   };
 }

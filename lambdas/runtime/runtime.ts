@@ -18,8 +18,17 @@ export interface Runtime {
   readonly onOutcome?: (outcome: SymbolOutcome, batchNumber: number | null) => void;
 }
 
-/** A handler: takes an event of any shape, checks it, and returns a message or throws a named error. */
-export type Handler<Message> = (event: unknown) => Promise<Message>;
+/** What the service says of one invocation, as far as it is used here: Lambda's context. */
+export interface Invocation {
+  /** Milliseconds until the function is ended from outside. */
+  getRemainingTimeInMillis(): number;
+}
+
+/**
+ * A handler: takes an event of any shape, checks it, and returns a message or throws a named error. Where nothing ends it
+ * from outside there is no invocation.
+ */
+export type Handler<Message> = (event: unknown, invocation?: Invocation) => Promise<Message>;
 
 /** Environment variables. */
 export type Environment = Readonly<Record<string, string | undefined>>;

@@ -32,6 +32,7 @@ function setUp(tiny: TinyMarket, delivery?: Delivery) {
     runtime,
     paths: upstream.paths,
     fetch: (event: BatchEvent): Promise<BatchResult> => fetchBatch(event, options),
+    fetchUntil: (event: BatchEvent, endsAt: number) => fetchBatch(event, { ...options, endsAt }),
     fetchAt: (event: BatchEvent, requestsPerSecond: number) => fetchBatch(event, { ...options, requestsPerSecond }),
   };
 }
@@ -375,6 +376,37 @@ describe("running a batch again", () => {
     await runtime.store.put(KEY, damaged);
     await expect(fetch({ symbols: ["BHP"], batchNumber: 0, date: DAY })).rejects.toThrow(StoredFileError);
     expect(runtime.store.objects.get(KEY)).toEqual(damaged);
+  });
+});
+
+describe("a batch whose time runs out", () => {
+  const MARKET = {
+    bars: { BHP: { [DAY]: {} }, CBA: { [DAY]: {} }, NAB: { [DAY]: {} }, RIO: { [DAY]: {} }, WOW: { [DAY]: {} } },
+  };
+  const SYMBOLS = ["BHP", "CBA", "NAB", "RIO", "WOW"];
+
+  it("stores what it has, defers the rest, and goes on from there when it is run again", async () => {
+    const { fetchUntil, fetch, runtime, paths } = setUp(MARKET, async (answer) => {
+      await runtime.clock.sleep(60_000); // an upstream that takes its time
+      return answer;
+    });
+    const endsAt = runtime.clock.now() + 300_000 + 90_000;
+    const result = await fetchUntil({ symbols: SYMBOLS, batchNumber: 0, date: DAY }, endsAt);
+    expect(result.counts).toMatchObject({ fetched: 2, deferred: 3 });
+    const reason = "not tried: the time was running out";
+    expect(result.unfinished).toEqual(["NAB", "RIO", "WOW"].map((symbol) => ({ symbol, outcome: "deferred", reason })));
+    expect((await storedFile(runtime, KEY)).bars).toHaveLength(2);
+
+    paths.length = 0;
+    expect((await fetch({ symbols: SYMBOLS, batchNumber: 0, date: DAY })).counts).toMatchObject({ fetched: 5 });
+    expect(paths).toHaveLength(3);
+  });
+
+  it("that has none left from the start asks nothing and can be tried again", async () => {
+    const { fetchUntil, runtime, paths } = setUp(MARKET);
+    const failing = fetchUntil({ symbols: SYMBOLS, batchNumber: 0, date: DAY }, runtime.clock.now() + 1_000);
+    await expect(failing).rejects.toThrow(BatchFailedError);
+    expect(paths).toEqual([]);
   });
 });
 

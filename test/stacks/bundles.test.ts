@@ -68,7 +68,7 @@ async function invoke(name: LambdaName, event: object, environment: Record<strin
   await cp(join(folder, "dist", name, "index.mjs"), join(task, "index.mjs"));
   const script = `
     const { handler } = await import("./index.mjs");
-    const result = await handler(${JSON.stringify(event)}).then(
+    const result = await handler(${JSON.stringify(event)}, { getRemainingTimeInMillis: () => 900_000 }).then(
       (returned) => ({ returned }),
       ({ name, message }) => ({ thrown: { name, message } }),
     );
