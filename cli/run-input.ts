@@ -5,7 +5,7 @@ import type { SymbolUpdaterEvent } from "../domain/batch.ts";
 import { InvalidInputError } from "../domain/errors.ts";
 import { parseInput } from "../domain/parse.ts";
 import { createTradingCalendar } from "../domain/trading-calendar.ts";
-import { describeSettling, settledInstant } from "../domain/trading-date.ts";
+import { dateInSydney, describeSettling, settledInstant } from "../domain/trading-date.ts";
 import { marketClosures } from "../lambdas/runtime/environment.ts";
 import { dateArgument, datesArgument, symbolsArgument } from "./arguments.ts";
 import type { Terminal } from "./terminal.ts";
@@ -48,7 +48,7 @@ export function acceptDirectoryOption(): Option {
 
 /**
  * The input of a run. The date is the one asked for, else the last finished trading day.
- * @throws InvalidInputError for a date whose prices have not settled, or bad closures in the environment.
+ * @throws InvalidInputError for a date to come or whose prices have not settled, or bad closures in the environment.
  */
 export function runInput(
   { date: asked, symbols, closures, acceptDirectory }: RunInputOptions,
@@ -57,6 +57,8 @@ export function runInput(
   const closed = closures ?? parseInput(closuresEnvironment, environment, "environment").MARKET_CLOSURES;
   const calendar = createTradingCalendar(closed);
   const date = asked ?? calendar.lastFinishedTradingDay(clock.now());
+  const today = dateInSydney(clock.now());
+  if (date > today) throw new InvalidInputError(`${date} is still to come: today is ${today} in Sydney`);
   if (calendar.isTradingDay(date) && clock.now() < settledInstant(date)) {
     throw new InvalidInputError(describeSettling(date));
   }

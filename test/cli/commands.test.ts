@@ -179,9 +179,17 @@ describe("asx run", () => {
     expect(stderr).toContain("holds bars of another source (stand-in, this run has yahoo)");
   });
 
+  it("refuses today before its prices have settled", async () => {
+    const args = ["run", "--source", sandbox.url, "--store", store, "--date", DAY];
+    const { stderr, exitCode } = await asx(args, { now: `${DAY}T18:59:00+10:00` });
+    expect({ exitCode, requests }).toEqual({ exitCode: 64, requests: 0 });
+    expect(stderr).toContain("from 19:00 in Sydney");
+  });
+
   it.each([
     [["--date", "2024-02-30"], "YYYY-MM-DD"],
-    [["--date", "2024-06-03"], "from 19:00 in Sydney"],
+    [["--date", "2024-06-03"], "2024-06-03 is still to come: today is 2024-05-31 in Sydney"],
+    [["--date", "2024-06-01"], "2024-06-01 is still to come: today is 2024-05-31 in Sydney"],
     [["--store", "ftp://x"], "s3://BUCKET"],
     [["--store", "s3://B"], "s3://BUCKET"],
     [["--source", "yahoo"], "live, sandbox"],

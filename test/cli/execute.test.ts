@@ -601,7 +601,8 @@ describe("bad usage", () => {
 
   it.each([
     [["--date", "2024-02-30"], "YYYY-MM-DD"],
-    [["--date", "2024-06-03"], "from 19:00 in Sydney"],
+    [["--date", "2024-06-03"], "2024-06-03 is still to come: today is 2024-05-31 in Sydney"],
+    [["--date", "2024-06-01"], "2024-06-01 is still to come: today is 2024-05-31 in Sydney"],
     [["--symbols", "../x"], "ASX codes"],
     [["--closures", "soon"], "YYYY-MM-DD"],
     [["extra"], "too many arguments"],
