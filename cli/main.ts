@@ -8,6 +8,11 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+// Nobody reads what is logged: the result is still worth having.
+process.stderr.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
+
 await runProgram(
   {
     stdout: process.stdout,

@@ -39,6 +39,19 @@ describe("the asx process", () => {
     });
   });
 
+  it("gives its result although nobody reads what it logs", async () => {
+    await inFolder(async (store) => {
+      const run = start("run", "--source", "sandbox", "--symbols", "BHP", "--store", store, "--date", DAY);
+      run.stderr.destroy();
+      let result = "";
+      run.stdout.on("data", (chunk: Buffer) => {
+        result += chunk.toString();
+      });
+      const [code] = await once(run, "close");
+      expect({ code, result }).toEqual({ code: 0, result: expect.stringContaining(`ASX ${DAY}: complete`) });
+    });
+  });
+
   it("stops a run on Ctrl-C with 130", async () => {
     await inFolder(async (store) => {
       const run = start("run", "--source", "sandbox", "--rate", "1", "--store", store, "--date", DAY);
