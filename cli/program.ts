@@ -12,11 +12,12 @@ const HELP = `
 Examples:
   asx run --source sandbox --store file:./sandbox-data   a whole day, offline
   asx run                                                the last finished trading day
-  asx status                                             how the newest date stands
   asx execute --state-machine ARN --wait                 the same where it is deployed
+  asx status                                             how the newest date stands
   asx show --date 2024-05-31 --symbol BHP
 
-Exit codes: 0 done, 1 failed, 2 a run is partial, 64 bad usage. Each command's --help says more.`;
+Exit codes: 0 done, 1 failed, 2 a run is partial, 64 bad usage, 130 interrupted.
+Each command's --help says more.`;
 
 /** The `asx` command with all its verbs; it does nothing until it is given arguments. */
 export function makeProgram(terminal: Terminal): Command {

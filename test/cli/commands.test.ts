@@ -408,6 +408,12 @@ describe("asx --help", () => {
     },
   );
 
+  it("names every exit code, and asx execute beside what it does elsewhere", async () => {
+    const { stdout } = await asx(["--help"]);
+    expect(stdout).toContain("0 done, 1 failed, 2 a run is partial, 64 bad usage, 130 interrupted.");
+    expect(stdout).toMatch(/^ {2}asx run {2}.*\n {2}asx execute .* the same where it is deployed\n {2}asx status /m);
+  });
+
   it("without a verb shows the help and is bad usage", async () => {
     const { stderr, exitCode } = await asx([]);
     expect(exitCode).toBe(64);
