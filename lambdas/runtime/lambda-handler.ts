@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { messageOf } from "../../domain/errors.ts";
+import { shorten } from "../../domain/text.ts";
 import type { Handler, Runtime } from "./runtime.ts";
 
 /** Longest message of an error that crosses the workflow: fifty lost batches stay far below its 256 KiB. */
@@ -8,18 +9,11 @@ const LONGEST_MESSAGE = 256;
 /** An error as the workflow sees it: name and bounded message. The whole error is in the log. */
 class ReportedError extends Error {
   constructor(cause: unknown) {
-    super(bounded(messageOf(cause)), { cause });
+    super(shorten(messageOf(cause), LONGEST_MESSAGE), { cause });
     this.name = cause instanceof Error ? cause.name : "Error";
     // Lambda sends the stack along with the error; it would dwarf the message.
     this.stack = `${this.name}: ${this.message}`;
   }
-}
-
-/** A message begins with what happened and ends with what to do: what is too long is cut in its middle. */
-function bounded(message: string): string {
-  if (message.length <= LONGEST_MESSAGE) return message;
-  const kept = LONGEST_MESSAGE - " ... ".length;
-  return `${message.slice(0, Math.ceil(kept / 2))} ... ${message.slice(-Math.floor(kept / 2))}`;
 }
 
 const identity = z.object({
