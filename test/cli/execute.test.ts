@@ -459,11 +459,6 @@ describe("trouble with Step Functions", () => {
     ["StartExecution", { type: "InvalidSignatureException", message: "Signature expired" }, "this machine's clock"],
     ["StartExecution", { type: "StateMachineDeleting", message: "being deleted" }, "deploy it again"],
     ["StartExecution", { type: "ExecutionLimitExceeded", message: "too many" }, "when some have ended"],
-    [
-      "DescribeExecution",
-      { type: "StateMachineTypeNotSupported", message: "express" },
-      "only a standard one can be followed",
-    ],
   ] as const)(
     "of %s refused with %j ends with 1, what was tried and what to do, and asks once",
     async (operation, fault, advice) => {
