@@ -53,6 +53,9 @@ const NO_TIME_OUTS = {
   runTimeoutSeconds: 172_800,
 } as const;
 
+/** What the runner makes of `$$.Execution.StartTime` is the host's time, not that of the clock handed in. */
+const started = z.looseObject({ startedAt: z.string() });
+
 const invocation = z.object({ FunctionName: z.string(), Payload: z.unknown() });
 const notification = z.object({ Subject: z.string(), Message: z.string() });
 
@@ -62,6 +65,7 @@ const notification = z.object({ Subject: z.string(), Message: z.string() });
  */
 export async function runDailyWorkflow(event: SymbolUpdaterEvent, options: WorkflowOptions): Promise<WorkflowEnd> {
   const { environment, runtime, maxConcurrency } = options;
+  const startedAt = new Date(runtime.clock.now()).toISOString();
   let digest: RunDigest | undefined;
   const summarise = createRunSummary(runtime);
   const handlers: ReadonlyMap<string, Handler<unknown>> = new Map<string, Handler<unknown>>([
@@ -70,7 +74,7 @@ export async function runDailyWorkflow(event: SymbolUpdaterEvent, options: Workf
     [
       ARNS.runSummaryArn,
       async (payload) => {
-        digest = runDigest.parse(await summarise(payload));
+        digest = runDigest.parse(await summarise({ ...started.parse(payload), startedAt }));
         return digest;
       },
     ],
