@@ -1,12 +1,14 @@
 import { Command } from "commander";
-import { AsxEodError, isTransient, messageOf } from "../domain/errors.ts";
+import { AsxEodError, messageOf } from "../domain/errors.ts";
+import type { Clock } from "../lambdas/runtime/clock.ts";
 import type { Logger } from "../lambdas/runtime/logger.ts";
-import { type ExecutionHints, executionHints } from "./execution-hints.ts";
-import { logExecution, showExecution } from "./execution-progress.ts";
+import { type Display, openDisplay, tellOnInterrupt } from "./display.ts";
+import { describeCommand, type ExecutionHints, executionHints } from "./execution-hints.ts";
+import { parseDigest, parseJson } from "./execution-history.ts";
+import { type ExecutionProgress, logExecution, showExecution } from "./execution-progress.ts";
 import { reportExecution } from "./execution-report.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
 import { type ExecutionEnd, followExecution } from "./follow-execution.ts";
-import { createProgressLine } from "./progress-line.ts";
 import {
   acceptDirectoryOption,
   closuresOption,
@@ -16,10 +18,9 @@ import {
   symbolsOption,
 } from "./run-input.ts";
 import { startOnce } from "./start-execution.ts";
-import { executionName, type StateMachineArn, stateMachineArgument } from "./state-machine-arn.ts";
-import { createStateMachineClient, type StartedExecution } from "./state-machine-client.ts";
-import { StateMachineRefusedError, StateMachineUnavailableError } from "./state-machine-errors.ts";
-import { createStderrLogger, holdBack } from "./stderr-logger.ts";
+import { executionArn, executionName, type StateMachineArn, stateMachineArgument } from "./state-machine-arn.ts";
+import { createStateMachineClient, type StateMachineClient } from "./state-machine-client.ts";
+import { ExecutionMissingError, StateMachineRefusedError } from "./state-machine-errors.ts";
 import { type Terminal, writeLine } from "./terminal.ts";
 
 interface ExecuteOptions extends RunInputOptions {
@@ -29,8 +30,8 @@ interface ExecuteOptions extends RunInputOptions {
   readonly json?: boolean;
 }
 
-/** An execution that is older by so many milliseconds was running before it was asked for. Clocks differ by less. */
-const RAN_BEFORE_MS = 60_000;
+/** An execution that is older than the request by so many milliseconds may have been there before it, where clocks agree. */
+const OLDER_MS = 60_000;
 
 const HELP = `
 Examples:
@@ -40,8 +41,10 @@ Examples:
   asx execute --state-machine ARN --date 2024-05-31 --again
 
 ARN is arn:aws:states:REGION:ACCOUNT:stateMachine:NAME. The execution is named after the date, as
-run-2024-05-31: what runs is not started twice but followed, and what has ended is not started again
-without --again. Credentials are those of the AWS SDK; --wait reads the summary from the run's bucket.
+run-2024-05-31, and a name is not started twice: with --wait the execution of that name is followed,
+whether it runs or has ended, and --again starts another. The schedule's executions have other names:
+start none by hand while one of the schedule's is under way. Credentials are those of the AWS SDK;
+--wait reads the summary from the run's bucket.
 
 Exit codes: 0 started, or with --wait complete or market closed, 2 partial, 1 failed or not started,
 64 bad usage, 130 interrupted.`;
@@ -69,79 +72,92 @@ export function executeCommand(terminal: Terminal): Command {
 }
 
 async function execute(options: ExecuteOptions, terminal: Terminal): Promise<void> {
-  const { stderr, clock } = terminal;
-  const { stateMachine: machine, again = false, json = false } = options;
+  const { stderr, clock, environment } = terminal;
+  const { stateMachine: machine, wait = false, again = false, json = false } = options;
   const input = runInput(options, terminal);
   const name = executionName(input.date, again ? clock.now() : undefined);
-  const hints = executionHints(machine, name, input, again);
-  const showsProgress = terminal.interactive && options.wait === true && !json;
-  const stderrLogger = createStderrLogger(stderr, clock);
-  const held = showsProgress ? holdBack(stderrLogger) : undefined;
-  const logger: Logger = held ?? stderrLogger;
-  const client = createStateMachineClient(machine, terminal.environment, {
+  const display = openDisplay(terminal, wait && !json);
+  const starting = `interrupted; a start may have been accepted. Look with: ${describeCommand(machine, name)}`;
+  const onInterrupt = tellOnInterrupt(terminal, display, starting);
+  const client = createStateMachineClient(machine, environment, {
     clock,
     random: Math.random,
-    onRetry: (error, _, delayMs) => logger.warn(`${messageOf(error)} in ${delayMs} ms`),
+    onRetry: (error, _, delayMs) => display.logger.warn(`${messageOf(error)} in ${delayMs} ms`),
   });
+  const storeUrl = again ? await lookAtFirst(client, machine, input.date, display.logger) : undefined;
+  const { closures } = options;
+  const hints = executionHints(machine, { name, input, closures, isAgain: again, storeUrl }, environment);
   const askedAt = clock.now();
-  const started = await startOnce(client, name, input, hints.arn);
-  const ranBefore = askedAt - started.startedAt > RAN_BEFORE_MS;
-  if (options.wait !== true) {
-    announce({ name, date: input.date, ranBefore, started, hints, json }, terminal);
+  const started = await startOnce(client, { name, input, arn: hints.arn, takesEnded: wait, clock });
+  const isOlder = !again && !started.hasEnded && askedAt - started.startedAt > OLDER_MS;
+  const startedAt = new Date(started.startedAt).toISOString();
+  const begun = `ASX ${input.date}: ${name} started at ${startedAt}${isOlder ? " (it may have been running already)" : ""}`;
+  if (!wait) {
+    const about = { executionArn: started.executionArn, name, date: input.date, startedAt };
+    writeLine(terminal.stdout, json ? JSON.stringify(about) : announcement(begun, hints));
     return;
   }
-  const begun = `ASX ${input.date}: ${name} ${ranBefore ? "runs since" : "started at"} ${instant(started.startedAt)}`;
-  if (showsProgress) writeLine(stderr, `${begun}. ${hints.console}`);
-  else logger.info(`${begun}, ${hints.arn}`);
-  const progress = showsProgress ? showExecution(createProgressLine(terminal), logger, terminal) : logExecution(logger);
-  void terminal.interrupted().then(() => {
-    progress.stop();
-    writeLine(stderr, `asx: interrupted; the execution goes on. Follow it: ${hints.follow}`);
-    writeLine(stderr, `asx: stop it: ${hints.stop}`);
-    terminal.quit(EXIT_CODES.interrupted);
-  });
+  const hasEnded = `interrupted; the execution has ended. Look at it: ${hints.console}`;
+  if (started.hasEnded) {
+    onInterrupt(hasEnded);
+    writeLine(stderr, `asx: nothing was started: ${name} has ended already; --again starts another`);
+  } else {
+    onInterrupt(`interrupted; the execution goes on. Follow it: ${hints.follow}`, `stop it: ${hints.stop}`);
+  }
+  if (display.line === undefined) display.logger.info(`${begun}, ${hints.arn}`);
+  else writeLine(stderr, `${begun}. ${hints.console}`);
   let end: ExecutionEnd;
   try {
-    end = await followExecution(client, started.executionArn, { clock, onStep: (step) => progress.onStep(step) });
+    end = await followExecution(client, started.executionArn, { clock, onStep: showSteps(display, clock) });
   } catch (error) {
     if (!(error instanceof AsxEodError)) throw error;
-    const Lost = isTransient(error) ? StateMachineUnavailableError : StateMachineRefusedError;
-    throw new Lost(`${messageOf(error)}. The execution goes on; follow it: ${hints.follow}`, { cause: error });
+    display.stop();
+    const stands = started.hasEnded ? "has ended" : "goes on";
+    writeLine(stderr, `asx: ${messageOf(error)}. The execution ${stands}; follow it: ${hints.follow}`);
+    terminal.exit(EXIT_CODES.failed);
+    return;
   } finally {
-    progress.stop();
-    held?.release();
+    display.stop();
   }
-  await reportExecution({ end, hints, region: machine.region, asJson: json }, terminal);
+  onInterrupt(hasEnded);
+  await reportExecution({ end, hints, machine, asJson: json }, terminal);
 }
 
-interface Announcement {
-  readonly name: string;
-  readonly date: string;
-  readonly ranBefore: boolean;
-  readonly started: StartedExecution;
-  readonly hints: ExecutionHints;
-  readonly json: boolean;
+/** A live line, or a log line a step. */
+function showSteps({ line, logger }: Display, clock: Clock): ExecutionProgress {
+  return line === undefined ? logExecution(logger) : showExecution(line, logger, clock);
+}
+
+/** Looks at the first execution of a date before another is started: warns where it runs, and gives the store that it named. */
+async function lookAtFirst(
+  client: StateMachineClient,
+  machine: StateMachineArn,
+  date: string,
+  logger: Logger,
+): Promise<string | undefined> {
+  const name = executionName(date);
+  try {
+    const { status, startDate, output = "" } = await client.describe(executionArn(machine, name));
+    if (status === "RUNNING") {
+      const since = new Date(startDate).toISOString();
+      logger.warn(`${name}, started at ${since}, is RUNNING: two runs of one date at the same time are not kept apart`);
+    }
+    return parseDigest(parseJson(output))?.storeUrl;
+  } catch (error) {
+    if (error instanceof ExecutionMissingError) return undefined;
+    if (!(error instanceof StateMachineRefusedError)) throw error;
+    logger.warn(`whether ${name} is running is not known: ${messageOf(error)}`);
+    return undefined;
+  }
 }
 
 /** Tells of an execution that is not waited for. */
-function announce({ name, date, ranBefore, started, hints, json }: Announcement, { stdout }: Terminal): void {
-  const startedAt = instant(started.startedAt);
-  if (json) {
-    writeLine(stdout, JSON.stringify({ executionArn: started.executionArn, name, date, startedAt }));
-    return;
-  }
-  writeLine(
-    stdout,
-    [
-      `ASX ${date}: ${name} ${ranBefore ? "runs since" : "started at"} ${startedAt}${ranBefore ? "; nothing was started." : "."}`,
-      `Execution: ${started.executionArn}`,
-      `Console:   ${hints.console}`,
-      `Follow:    ${hints.follow}`,
-      `Stop:      ${hints.stop}`,
-    ].join("\n"),
-  );
-}
-
-function instant(epochMs: number): string {
-  return new Date(epochMs).toISOString();
+function announcement(begun: string, hints: ExecutionHints): string {
+  return [
+    `${begun}.`,
+    `Execution: ${hints.arn}`,
+    `Console:   ${hints.console}`,
+    `Follow:    ${hints.follow}`,
+    `Stop:      ${hints.stop}`,
+  ].join("\n");
 }

@@ -1,3 +1,4 @@
+import type { Environment } from "../lambdas/runtime/runtime.ts";
 import type { RunInput } from "./run-input.ts";
 import { consoleAddress, executionArn, type StateMachineArn } from "./state-machine-arn.ts";
 
@@ -11,29 +12,63 @@ export interface ExecutionHints {
   readonly stop: string;
 }
 
-/** @param isAgain whether it has a name of its own, which no `asx execute` can give again. */
+/** What of an `asx execute` its hints repeat. */
+export interface HintedExecution {
+  readonly name: string;
+  readonly input: RunInput;
+  readonly closures: readonly string[] | undefined;
+  /** Whether it has a name of its own, which no `asx execute` can give again. */
+  readonly isAgain: boolean;
+  /** Address of the bucket of the runs, where it is known. */
+  readonly storeUrl: string | undefined;
+}
+
+/** An address that a shell takes as it is. */
+const PLAIN_BUCKET = /^s3:\/\/[\w./=-]+$/;
+
+/** The hints of an execution. */
 export function executionHints(
   machine: StateMachineArn,
-  name: string,
-  input: RunInput,
-  isAgain: boolean,
+  execution: HintedExecution,
+  environment: Environment,
 ): ExecutionHints {
-  const arn = executionArn(machine, name);
-  const which = `--execution-arn ${arn} --region ${machine.region}`;
+  const arn = executionArn(machine, execution.name);
   return {
     arn,
     console: consoleAddress(machine, arn),
-    follow: isAgain
-      ? `aws stepfunctions describe-execution ${which}`
-      : ["npx asx execute --state-machine", machine.arn, ...optionsOf(input), "--wait"].join(" "),
-    stop: `aws stepfunctions stop-execution ${which}`,
+    follow: execution.isAgain
+      ? followAgain(machine, execution, environment)
+      : ["npx asx execute --state-machine", machine.arn, ...optionsOf(execution), "--wait"].join(" "),
+    stop: `aws stepfunctions stop-execution --execution-arn ${arn} --region ${machine.region}`,
   };
 }
 
-function optionsOf({ date, symbols, acceptDirectory }: RunInput): string[] {
+/** A command that says whether an execution was started and how it stands. */
+export function describeCommand(machine: StateMachineArn, name: string): string {
+  const arn = executionArn(machine, name);
+  return `aws stepfunctions describe-execution --execution-arn ${arn} --region ${machine.region}`;
+}
+
+/** What `asx status` and `asx show` need before them in a shell where no region is set: they know no state machine. */
+export function regionPrefix({ region }: StateMachineArn, environment: Environment): string {
+  // AWS_DEFAULT_REGION is the AWS CLI's: the SDK does not read it.
+  return environment["AWS_REGION"] === undefined ? `AWS_REGION=${region} ` : "";
+}
+
+function followAgain(
+  machine: StateMachineArn,
+  { name, input, storeUrl = "" }: HintedExecution,
+  environment: Environment,
+): string {
+  if (!PLAIN_BUCKET.test(storeUrl)) return describeCommand(machine, name);
+  return `${regionPrefix(machine, environment)}npx asx status --date ${input.date} --store ${storeUrl}`;
+}
+
+function optionsOf({ input: { date, symbols, acceptDirectory }, closures }: HintedExecution): string[] {
   return [
     `--date ${date}`,
     ...(symbols === undefined ? [] : [`--symbols ${symbols.join(",")}`]),
+    ...(closures === undefined ? [] : [`--closures ${closures.join(",")}`]),
     ...(acceptDirectory === true ? ["--accept-directory"] : []),
   ];
 }

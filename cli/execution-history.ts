@@ -10,6 +10,10 @@ import {
 } from "../domain/batch.ts";
 import { causeMessage } from "../domain/lambda-cause.ts";
 import { type RunDigest, runDigest } from "../domain/run-summary.ts";
+import { printable, shorten } from "../domain/text.ts";
+
+/** The most characters of a reason: what goes wrong elsewhere shall not fill a screen here. */
+const LONGEST_REASON = 300;
 
 const failure = z.object({ error: z.string().optional(), cause: z.string().optional() });
 
@@ -32,7 +36,7 @@ export type HistoryEvent = z.infer<typeof historyEvent>;
 /** What happened, in the terms of the daily workflow. */
 export type ExecutionStep =
   /** The symbols are known. */
-  | { readonly kind: "symbols"; readonly update: SymbolUpdate; readonly at: number }
+  | { readonly kind: "symbols"; readonly update: SymbolUpdate }
   | { readonly kind: "batch"; readonly result: BatchResult }
   | { readonly kind: "batchLost"; readonly batch: LostBatch }
   /** A try of a state failed; it may be tried again. */
@@ -71,11 +75,11 @@ export function createHistoryReader(): (event: HistoryEvent) => ExecutionStep | 
       event.taskSubmitFailedEventDetails;
     if (failed !== undefined) return { kind: "failure", state, reason: describeFailure(failed) };
     if (exited?.output === undefined) return undefined;
-    return stepOf(state, parseJson(exited.output), event.timestamp);
+    return stepOf(state, parseJson(exited.output));
   };
 }
 
-function stepOf(state: string, output: unknown, at: number): ExecutionStep | undefined {
+function stepOf(state: string, output: unknown): ExecutionStep | undefined {
   switch (state) {
     case "FetchBatch": {
       const result = batchResult.safeParse(output);
@@ -94,7 +98,7 @@ function stepOf(state: string, output: unknown, at: number): ExecutionStep | und
         return { kind: "givenUp", state, reason: describeFailure({ error, cause }) };
       }
       const update = state === "UpdateSymbols" ? symbolUpdate.safeParse(output).data : undefined;
-      if (update !== undefined) return { kind: "symbols", update, at };
+      if (update !== undefined) return { kind: "symbols", update };
       const digest = state === "SummariseRun" ? parseDigest(output) : undefined;
       return digest === undefined ? undefined : { kind: "summary", digest };
     }
@@ -105,13 +109,14 @@ function stepOf(state: string, output: unknown, at: number): ExecutionStep | und
 
 /** `DirectoryUnavailableError: no directory from ...` */
 export function describeFailure({ error = "an error without a name", cause = "" }: z.infer<typeof failure>): string {
-  const message = causeMessage(cause).replaceAll(/\s+/g, " ").trim();
-  return message === "" ? error : `${error}: ${message}`;
+  const message = printable(causeMessage(cause));
+  return shorten(message === "" ? printable(error) : `${printable(error)}: ${message}`, LONGEST_REASON);
 }
 
-/** The digest that an output is, where it is one. */
+/** The digest that an output is, where it is one, with a message that can be shown. */
 export function parseDigest(output: unknown): RunDigest | undefined {
-  return runDigest.safeParse(output).data;
+  const digest = runDigest.safeParse(output).data;
+  return digest && { ...digest, message: shorten(printable(digest.message), LONGEST_REASON) };
 }
 
 /** The value of a JSON text; undefined for any other text. */

@@ -1,15 +1,12 @@
 import { SYMBOL_OUTCOMES } from "../domain/batch.ts";
+import type { Clock } from "../lambdas/runtime/clock.ts";
 import type { Logger } from "../lambdas/runtime/logger.ts";
 import type { ExecutionStep } from "./execution-history.ts";
 import { whole } from "./numbers.ts";
 import { describeCounts, type ProgressLine } from "./progress-line.ts";
-import { type Terminal, writeLine } from "./terminal.ts";
 
-/** Follows an execution as it goes on. */
-export interface ExecutionProgress {
-  onStep(step: ExecutionStep): void;
-  stop(): void;
-}
+/** Follows an execution as it goes on. `agoMs`: how many milliseconds before the newest event a step happened. */
+export type ExecutionProgress = (step: ExecutionStep, agoMs: number) => void;
 
 /** Off a terminal: one log line a step. */
 export function logExecution(logger: Logger): ExecutionProgress {
@@ -19,59 +16,49 @@ export function logExecution(logger: Logger): ExecutionProgress {
     done += 1;
     return `${whole(done)} of ${whole(batches)} done`;
   };
-  return {
-    onStep(step) {
-      switch (step.kind) {
-        case "symbols": {
-          const { date, tradingDay, metadata } = step.update;
-          batches = metadata.numBatches;
-          const found = `${whole(metadata.totalSymbols)} symbols in ${whole(batches)} batches`;
-          logger.info(`${date}: ${tradingDay ? found : "no trading day"}`);
-          for (const warning of metadata.warnings) logger.warn(warning);
-          return;
-        }
-        case "batch":
-          logger.info(`batch ${step.result.batchNumber}: ${describeCounts(step.result.counts)}, ${batchDone()}`);
-          return;
-        case "batchLost":
-          logger.warn(`batch ${step.batch.batchNumber} was lost, ${batchDone()}`);
-          return;
-        case "failure":
-          logger.warn(`${step.state} failed: ${step.reason}`);
-          return;
-        case "givenUp":
-          logger.error(`${step.state} is given up: ${step.reason}`);
-          return;
-        case "summary":
-          logger.info(step.digest.message);
+  return (step) => {
+    switch (step.kind) {
+      case "symbols": {
+        const { date, tradingDay, metadata } = step.update;
+        batches = metadata.numBatches;
+        const found = `${whole(metadata.totalSymbols)} symbols in ${whole(batches)} batches`;
+        logger.info(`${date}: ${tradingDay ? found : "no trading day"}`);
+        for (const warning of metadata.warnings) logger.warn(warning);
+        return;
       }
-    },
-    stop: () => undefined,
+      case "batch":
+        logger.info(`batch ${step.result.batchNumber}: ${describeCounts(step.result.counts)}, ${batchDone()}`);
+        return;
+      case "batchLost":
+        logger.warn(`batch ${step.batch.batchNumber} was lost, ${batchDone()}`);
+        return;
+      case "failure":
+        logger.warn(`${step.state} failed: ${step.reason}`);
+        return;
+      case "givenUp":
+        logger.error(`${step.state} is given up: ${step.reason}`);
+        return;
+      case "summary":
+        logger.info(step.digest.message);
+    }
   };
 }
 
-/** On a terminal: a live line, and the log for what goes wrong. What fails before there is a line is told at once. */
-export function showExecution(
-  line: ProgressLine,
-  logger: Logger,
-  { stderr }: Pick<Terminal, "stderr">,
-): ExecutionProgress {
+/** On a terminal: a live line, and the log for what goes wrong. */
+export function showExecution(line: ProgressLine, logger: Logger, clock: Clock): ExecutionProgress {
   const log = logExecution(logger);
   let batchSizes: ReadonlyMap<number, number> = new Map();
-  return {
-    onStep(step) {
-      if (step.kind === "failure" && !line.isActive) writeLine(stderr, `${step.state} failed: ${step.reason}`);
-      else log.onStep(step);
-      if (step.kind === "symbols") {
-        const { metadata, symbolBatches } = step.update;
-        batchSizes = new Map(symbolBatches.map(({ batchNumber, symbols }) => [batchNumber, symbols.length]));
-        line.start({ symbols: metadata.totalSymbols, batches: metadata.numBatches }, step.at);
-      }
-      if (step.kind === "batch") addOutcomes(line, step);
-      if (step.kind === "batchLost") line.addOutcomes("failed", batchSizes.get(step.batch.batchNumber) ?? 0);
-      if (step.kind === "batch" || step.kind === "batchLost") line.addBatch();
-    },
-    stop: () => line.stop(),
+  return (step, agoMs) => {
+    log(step, agoMs);
+    if (step.kind === "symbols") {
+      const { metadata, symbolBatches } = step.update;
+      batchSizes = new Map(symbolBatches.map(({ batchNumber, symbols }) => [batchNumber, symbols.length]));
+      // Rates are by this machine's clock: the service's may be ahead of it.
+      line.start({ symbols: metadata.totalSymbols, batches: metadata.numBatches }, clock.now() - agoMs);
+    }
+    if (step.kind === "batch") addOutcomes(line, step);
+    if (step.kind === "batchLost") line.addOutcomes("failed", batchSizes.get(step.batch.batchNumber) ?? 0);
+    if (step.kind === "batch" || step.kind === "batchLost") line.addBatch();
   };
 }
 

@@ -9,6 +9,7 @@ import {
   parseJson,
 } from "./execution-history.ts";
 import type { ExecutionState, StateMachineClient } from "./state-machine-client.ts";
+import { ExecutionMissingError } from "./state-machine-errors.ts";
 
 /** How an execution ended. */
 export interface ExecutionEnd {
@@ -16,6 +17,8 @@ export interface ExecutionEnd {
   readonly digest: RunDigest | undefined;
   /** Why it failed, timed out or was aborted; undefined where it succeeded. */
   readonly failure: string | undefined;
+  /** When it started, in milliseconds since 1970. */
+  readonly startedAt: number;
   /** Milliseconds from its start to its end. */
   readonly tookMs: number;
 }
@@ -23,7 +26,8 @@ export interface ExecutionEnd {
 /** What following needs of its surroundings. */
 export interface FollowOptions {
   readonly clock: Clock;
-  readonly onStep: (step: ExecutionStep) => void;
+  /** Told of every step, and how many milliseconds before the newest event it happened. */
+  readonly onStep: (step: ExecutionStep, agoMs: number) => void;
 }
 
 /** Between two looks. Two requests each: far below what Step Functions allows an account. */
@@ -31,6 +35,9 @@ const POLL_INTERVAL_MS = 2_500;
 
 /** Looks at the history of an execution that has ended, until its last event is there: it can lag behind. */
 const LATE_LOOKS = 4;
+
+/** Looks at an execution that exists, until it is found: what is described lags behind what was started. */
+const FIRST_LOOKS = 5;
 
 /** Looks at an execution until it has ended, and tells what happens meanwhile. The execution's own time-out bounds it. */
 export async function followExecution(
@@ -44,34 +51,50 @@ export async function followExecution(
   let lateLooks = 0;
   let digest: RunDigest | undefined;
   let givenUp: string | undefined;
+  let state = await describeNew(client, executionArn, clock);
+  let newestAt = state.startDate;
   for (;;) {
-    const state = await client.describe(executionArn);
-    for (const event of await client.eventsAfter(executionArn, lastId)) {
+    const events = await client.eventsAfter(executionArn, lastId);
+    newestAt = events.at(-1)?.timestamp ?? newestAt;
+    for (const event of events) {
       lastId = event.id;
       hasLastEvent = isEnd(event);
       const step = read(event);
       if (step === undefined) continue;
       if (step.kind === "summary") digest = step.digest;
       if (step.kind === "givenUp") givenUp = `${step.state}: ${step.reason}`;
-      onStep(step);
+      onStep(step, newestAt - event.timestamp);
     }
-    if (hasEnded(state)) {
+    if (state.status !== "RUNNING") {
       if (hasLastEvent || lateLooks === LATE_LOOKS) {
         return {
           digest: digest ?? parseDigest(parseJson(state.output ?? "")),
           failure: state.status === "SUCCEEDED" ? undefined : describeEnd(state, givenUp),
-          tookMs: (state.stopDate ?? clock.now()) - state.startDate,
+          startedAt: state.startDate,
+          tookMs: (state.stopDate ?? newestAt) - state.startDate,
         };
       }
       lateLooks += 1;
     }
     await clock.sleep(POLL_INTERVAL_MS);
+    state = await client.describe(executionArn);
   }
 }
 
-/** Whether an execution does nothing more. */
-export function hasEnded({ status }: ExecutionState): boolean {
-  return status !== "RUNNING" && status !== "PENDING_REDRIVE";
+/** How an execution stands that is known to exist, although it may have been started a moment ago. */
+export async function describeNew(
+  client: StateMachineClient,
+  executionArn: string,
+  clock: Clock,
+): Promise<ExecutionState> {
+  for (let looks = 1; ; looks += 1) {
+    try {
+      return await client.describe(executionArn);
+    } catch (error) {
+      if (!(error instanceof ExecutionMissingError) || looks === FIRST_LOOKS) throw error;
+    }
+    await clock.sleep(POLL_INTERVAL_MS);
+  }
 }
 
 /** The error under which an execution ended, and the one that led to it. */

@@ -4,7 +4,7 @@ import type { Terminal } from "./terminal.ts";
 
 /** A live line that tells how far a run is. */
 export interface ProgressLine {
-  /** Shows the line. `startedAt`: when the first batch could start, in milliseconds since 1970. */
+  /** Shows the line. `startedAt`: when the first batch could start, in milliseconds since 1970 by the clock of this machine. */
   start(totals: { readonly symbols: number; readonly batches: number }, startedAt: number): void;
   /** Whether the line is shown. */
   readonly isActive: boolean;

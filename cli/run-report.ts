@@ -21,10 +21,15 @@ export interface ReportOptions {
   readonly tookMs: number;
   /** A table of the outcomes, for a terminal. */
   readonly asTable: boolean;
+  /** What the commands that look at the files need before them in a shell; nothing where not given. */
+  readonly commandPrefix?: string;
 }
 
 /** What a run came to, where its files are and how to look at them. */
-export function describeRun(summary: RunSummary, { store, tookMs, asTable }: ReportOptions): string {
+export function describeRun(
+  summary: RunSummary,
+  { store, tookMs, asTable, commandPrefix = "" }: ReportOptions,
+): string {
   const { date, status, batches, rows } = summary;
   if (status === "market-closed") return `ASX ${date}: the market was closed; nothing was fetched.`;
   const bytes = batches.reduce((total, batch) => total + batch.bytes, 0);
@@ -35,8 +40,8 @@ export function describeRun(summary: RunSummary, { store, tookMs, asTable }: Rep
     ...(asTable ? ["", outcomeTable(summary), ""] : []),
     `Bars:    ${store.locate(rawDataPrefix(date))}*.parquet (${whole(files)} files, ${size(bytes)})`,
     `Summary: ${store.locate(runKey(date))}`,
-    `Look:    npx asx show --date ${date} --symbol ${exampleSymbol(summary)}${storeOption}`,
-    `         npx asx status --date ${date}${storeOption}`,
+    `Look:    ${commandPrefix}npx asx show --date ${date} --symbol ${exampleSymbol(summary)}${storeOption}`,
+    `         ${commandPrefix}npx asx status --date ${date}${storeOption}`,
   ].join("\n");
 }
 

@@ -8,6 +8,7 @@ import { readStoredDay } from "../lambdas/runtime/stored-day.ts";
 import { endpointOf, openStore } from "../stores/open-store.ts";
 import { rateArgument, sourceArgument, storeArgument, symbolsArgument, wholeNumberArgument } from "./arguments.ts";
 import { runDailyWorkflow } from "./daily-workflow.ts";
+import { openDisplay, tellOnInterrupt } from "./display.ts";
 import { EXIT_CODES, exitCodeOf } from "./exit-codes.ts";
 import {
   acceptDirectoryOption,
@@ -17,9 +18,8 @@ import {
   runInput,
   symbolsOption,
 } from "./run-input.ts";
-import { noProgress, showProgress } from "./run-progress.ts";
+import { showProgress } from "./run-progress.ts";
 import { describeRun } from "./run-report.ts";
-import { createStderrLogger, holdBack } from "./stderr-logger.ts";
 import { readWrittenSummary } from "./stored-summary.ts";
 import { type Terminal, writeLine } from "./terminal.ts";
 import { openUpstream } from "./upstream.ts";
@@ -83,30 +83,25 @@ async function run(options: RunOptions, terminal: Terminal): Promise<void> {
   const { date } = input;
   await refuseMixedSources(store, date, options.source, terminal.environment);
   const upstream = await openUpstream(options.source, clock.now);
-  const showsProgress = terminal.interactive && options.json !== true;
-  const stderrLogger = createStderrLogger(stderr, clock);
-  const held = showsProgress ? holdBack(stderrLogger) : undefined;
-  const progress = showsProgress ? showProgress(terminal) : noProgress;
+  const display = openDisplay(terminal, options.json !== true);
+  const progress = display.line === undefined ? undefined : showProgress(display.line, clock);
   const runtime: Runtime = {
     store,
     fetch: globalThis.fetch,
     clock,
     random: Math.random,
-    logger: held ?? stderrLogger,
+    logger: display.logger,
     metrics: silentMetrics,
-    onOutcome: (outcome) => progress.onOutcome(outcome),
+    onOutcome: (outcome) => progress?.onOutcome(outcome),
   };
-  if (showsProgress) writeLine(stderr, `ASX ${date}, from ${options.source} into ${store.url}`);
+  if (progress !== undefined) writeLine(stderr, `ASX ${date}, from ${options.source} into ${store.url}`);
   const notifications: string[] = [];
   const startedAt = clock.now();
-  void terminal.interrupted().then(() => {
-    progress.stop();
-    writeLine(
-      stderr,
-      "asx: interrupted; the batches that were stored stay, and running the date again goes on from there",
-    );
-    terminal.quit(EXIT_CODES.interrupted);
-  });
+  tellOnInterrupt(
+    terminal,
+    display,
+    "interrupted; the batches that were stored stay, and running the date again goes on from there",
+  );
   try {
     const { digest, error } = await runDailyWorkflow(input, {
       environment: {
@@ -118,13 +113,12 @@ async function run(options: RunOptions, terminal: Terminal): Promise<void> {
       maxConcurrency: options.maxConcurrency,
       onNotification: (subject, message) => notifications.push(`NOTIFICATION ${subject}: ${message}`),
       onEvent: (event) => {
-        progress.onEvent(event);
+        progress?.onEvent(event);
         if (event.type === "StateRetried") runtime.logger.warn(`${event.state.name} is tried again`);
       },
       retryDelayMs: terminal.retryDelayMs,
     });
-    progress.stop();
-    held?.release();
+    display.stop();
     for (const notification of notifications) writeLine(stderr, notification);
     if (digest === undefined) {
       writeLine(stderr, `asx: the run of ${date} broke off: ${error?.name}: ${error?.cause}`);
@@ -140,7 +134,7 @@ async function run(options: RunOptions, terminal: Terminal): Promise<void> {
       );
     terminal.exit(exitCodeOf(digest.status));
   } finally {
-    progress.stop();
+    display.stop();
     await upstream.close();
   }
 }

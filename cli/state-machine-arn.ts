@@ -32,7 +32,7 @@ export function stateMachineArgument(text: string): StateMachineArn {
     name === undefined
   ) {
     throw new InvalidArgumentError(
-      "Allowed is the ARN of a state machine, as arn:aws:states:REGION:ACCOUNT:stateMachine:NAME.",
+      "Allowed is the unqualified ARN of a state machine in partition aws, aws-cn or aws-us-gov, as arn:aws:states:REGION:ACCOUNT:stateMachine:NAME.",
     );
   }
   return { arn, partition, region, account, name };

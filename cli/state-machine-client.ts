@@ -29,6 +29,7 @@ export interface StateMachineClient {
    * @throws ExecutionExistsError where one of the name has ended, or runs with another input.
    */
   start(name: string, input: unknown): Promise<StartedExecution>;
+  /** @throws ExecutionMissingError where there is none. */
   describe(executionArn: string): Promise<ExecutionState>;
   /** The events after the one with an id (0 for all), oldest first. What cannot be read as an event is left out. */
   eventsAfter(executionArn: string, id: number): Promise<HistoryEvent[]>;
@@ -50,7 +51,7 @@ const milliseconds = z.date().transform((date) => date.getTime());
 const startAnswer = z.object({ executionArn: z.string(), startDate: milliseconds });
 
 const executionState = z.object({
-  status: z.enum(["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE"]),
+  status: z.enum(["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]),
   startDate: milliseconds,
   stopDate: milliseconds.optional(),
   input: z.string().optional(),
@@ -81,14 +82,15 @@ export function createStateMachineClient(
 
   /** Sends a request until it is answered, and reads of the answer what is used of it. */
   function ask<Answer>(what: string, form: z.ZodType<Answer>, send: () => Promise<unknown>): Promise<Answer> {
+    const asked = endpoint === undefined ? what : `${what} at ${endpoint}`;
     const tryOnce = async (): Promise<Answer> => {
       const answer = await send().catch((error: unknown) => {
-        throw stateMachineError(what, error);
+        throw stateMachineError(asked, error);
       });
       const parsed = form.safeParse(answer);
       if (parsed.success) return parsed.data;
       throw new StateMachineUnavailableError(
-        `cannot ${what}: the answer is not of Step Functions' form (${z.prettifyError(parsed.error)}); try again`,
+        `cannot ${asked}: the answer is not of Step Functions' form (${z.prettifyError(parsed.error)}); try again`,
         { cause: parsed.error },
       );
     };
@@ -109,7 +111,7 @@ export function createStateMachineClient(
       ),
 
     async eventsAfter(executionArn, id) {
-      const request = { executionArn, reverseOrder: true, includeExecutionData: true, maxResults: PAGE_EVENTS };
+      const request = { executionArn, reverseOrder: true, maxResults: PAGE_EVENTS };
       const events = new Map<number, HistoryEvent>();
       const seenTokens = new Set<string>();
       let nextToken: string | undefined;

@@ -1,4 +1,5 @@
 import { messageOf } from "../domain/errors.ts";
+import { printable } from "../domain/text.ts";
 import type { Clock } from "../lambdas/runtime/clock.ts";
 import type { LogFields, Logger } from "../lambdas/runtime/logger.ts";
 
@@ -9,26 +10,27 @@ export function createStderrLogger(stderr: NodeJS.WritableStream, clock: Clock):
     (message: string, fields: LogFields = {}): void => {
       const { error, ...rest } = fields;
       const details = Object.keys(rest).length > 0 ? ` ${JSON.stringify(rest)}` : "";
-      stderr.write(`${new Date(clock.now()).toISOString()} ${level} ${oneLine(message)}${details}${causes(error)}\n`);
+      stderr.write(`${new Date(clock.now()).toISOString()} ${level} ${printable(message)}${details}${causes(error)}\n`);
     };
   return { debug: () => undefined, info: write("INFO"), warn: write("WARN"), error: write("ERROR") };
 }
 
-/** A logger that keeps quiet until asked, so that it does not tear a progress bar apart. */
+/** A logger beside a live line, which says what else there is to say: it tells of warnings and errors only. */
 export interface HeldLogger extends Logger {
-  /** Writes what was held back: warnings and errors. */
+  /** Writes what was held back. */
   release(): void;
 }
 
 /** The most entries that are held back; more are only counted. */
 const MOST_HELD = 20;
 
-/** Holds warnings and errors of a logger back until the end. */
-export function holdBack(logger: Logger): HeldLogger {
+/** Holds warnings and errors of a logger back while they would disturb. */
+export function holdBack(logger: Logger, disturbs: () => boolean): HeldLogger {
   const held: (() => void)[] = [];
   let left = 0;
   const hold = (entry: () => void): void => {
-    if (held.length < MOST_HELD) held.push(entry);
+    if (!disturbs()) entry();
+    else if (held.length < MOST_HELD) held.push(entry);
     else left += 1;
   };
   return {
@@ -50,8 +52,4 @@ function causes(error: unknown): string {
     reasons.push(`${cause.name}: ${messageOf(cause)}`.slice(0, 300));
   }
   return reasons.length === 0 ? "" : ` (cause: ${reasons.slice(0, 3).join("; ")})`;
-}
-
-function oneLine(message: string): string {
-  return message.replaceAll(/[\r\n]+/g, " ");
 }

@@ -84,7 +84,7 @@ describe("asx run", () => {
   it("on a terminal tells of a state that is tried again while there is no progress to show", async () => {
     delivery = async () => ({ status: 404, contentType: "text/html", body: "" });
     const { stderr } = await asx(["run", "--source", sandbox.url, "--store", store], { interactive: true });
-    expect(stderr.match(/^UpdateSymbols failed and is tried again$/gm)).toHaveLength(3);
+    expect(stderr.match(/WARN UpdateSymbols is tried again$/gm)).toHaveLength(3);
   });
 
   it("of a closed day ends well and fetches nothing", async () => {
@@ -412,6 +412,11 @@ describe("asx --help", () => {
     const { stdout } = await asx(["--help"]);
     expect(stdout).toContain("0 done, 1 failed, 2 a run is partial, 64 bad usage, 130 interrupted.");
     expect(stdout).toMatch(/^ {2}asx run {2}.*\n {2}asx execute .* the same where it is deployed\n {2}asx status /m);
+  });
+
+  it("says of asx execute that the schedule's executions have other names", async () => {
+    const { stdout } = await asx(["execute", "--help"]);
+    expect(stdout).toContain("The schedule's executions have other names");
   });
 
   it("without a verb shows the help and is bad usage", async () => {

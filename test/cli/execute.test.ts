@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import * as z from "zod";
 import { runDailyWorkflow } from "../../cli/daily-workflow.ts";
@@ -54,7 +55,7 @@ async function deploy({ market = FIVE, delivery, ...options }: Options = {}) {
   const upstream = sandboxFetch(createTinyMarket(market), clock.now, delivery);
   const store = createS3Store({ bucket, prefix: "asx" }, s3.configuration);
   const server = await startStepFunctionsServer({
-    now: () => Date.parse(EVENING),
+    now: clock.now,
     run: (input, onEvent) =>
       runDailyWorkflow(parseInput(symbolUpdaterEvent, input, "event"), {
         environment: {
@@ -77,6 +78,7 @@ async function deploy({ market = FIVE, delivery, ...options }: Options = {}) {
   return {
     server,
     store,
+    clock,
     environment,
     arn: `arn:aws:states:ap-southeast-2:123456789012:execution:asx-eod-daily:run-${DAY}`,
     execute: (args: readonly string[], more: CommandOptions = {}) =>
@@ -100,7 +102,17 @@ describe("asx execute --wait", () => {
     expect(Object.fromEntries(server.inputs)).toEqual({ [`run-${DAY}`]: `{"date":"${DAY}"}` });
     expect(stdout).toMatch(/^ASX 2024-05-31: complete in \d+\.\d s\. 4 bars of 5 symbols\.$/m);
     expect(stdout).toContain(`Bars:    ${store.url}/raw-data/${DAY}*.parquet (3 files`);
-    expect(stdout).toContain(`npx asx show --date ${DAY} --symbol AAA --store ${store.url}`);
+    expect(stdout).toContain(
+      `Look:    AWS_REGION=ap-southeast-2 npx asx show --date ${DAY} --symbol AAA --store ${store.url}`,
+    );
+    expect(stdout).toContain(`  AWS_REGION=ap-southeast-2 npx asx status --date ${DAY} --store ${store.url}`);
+  });
+
+  it("names no region in the commands of its report where the environment has one", async () => {
+    const { execute, environment } = await deploy();
+    const { stdout } = await execute(["--wait"], { environment: { ...environment, AWS_REGION: "us-east-1" } });
+    expect(stdout).toContain("Look:    npx asx show");
+    expect(stdout).not.toContain("AWS_REGION");
   });
 
   it("off a terminal logs one plain line a step on standard error", async () => {
@@ -185,7 +197,7 @@ describe("asx execute --wait", () => {
   it("on a terminal tells at once of a state that fails before there is progress to show", async () => {
     const { execute } = await deploy({ delivery: noDirectory });
     const { stderr } = await execute(["--wait"], { interactive: true });
-    expect(stderr.match(/^UpdateSymbols failed: DirectoryUnavailableError: /gm)).toHaveLength(4);
+    expect(stderr.match(/WARN UpdateSymbols failed: DirectoryUnavailableError: /g)).toHaveLength(4);
   });
 
   it("that breaks off before its summary says why", async () => {
@@ -214,6 +226,8 @@ describe("asx execute --wait", () => {
     const { stdout, stderr, exitCode } = await deployed.execute(["--wait"]);
     expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 1 });
     expect(stderr).toContain(message);
+    // The history says that it has ended: there is nothing to wait for.
+    expect(deployed.server.requests.filter((request) => request.startsWith("DescribeExecution"))).toHaveLength(2);
   });
 
   it("takes named symbols and a directory that shrank, as asx run does", async () => {
@@ -313,8 +327,12 @@ describe("asx execute without --wait", () => {
 
   it("gives the options of the run in the command that follows it", async () => {
     const { execute } = await deploy();
-    const { stdout } = await execute(["--symbols", "BHP,CBA", "--accept-directory"]);
-    expect(stdout).toContain(`--date ${DAY} --symbols BHP,CBA --accept-directory --wait\n`);
+    const { stdout } = await execute([
+      ...["--symbols", "BHP,CBA", "--accept-directory", "--closures", "2024-05-30,2024-05-29"],
+    ]);
+    expect(stdout).toContain(
+      `--date ${DAY} --symbols BHP,CBA --closures 2024-05-30,2024-05-29 --accept-directory --wait\n`,
+    );
   });
 
   it("with --json prints the execution", async () => {
@@ -330,10 +348,10 @@ describe("a date that was started before", () => {
     await execute([]);
     const later = { now: "2024-05-31T19:40:00+10:00" };
     const second = await execute([], later);
-    expect(second.stdout).toContain(`run-${DAY} runs since ${STARTED}; nothing was started.`);
+    expect(second.stdout).toContain(`run-${DAY} started at ${STARTED} (it may have been running already).`);
     const { stdout, stderr, exitCode } = await execute(["--wait"], later);
     expect(exitCode).toBe(0);
-    expect(stderr).toContain(`run-${DAY} runs since ${STARTED}`);
+    expect(stderr).toContain(`run-${DAY} started at ${STARTED} (it may have been running already)`);
     expect(stdout).toContain("complete");
     expect(server.inputs.size).toBe(1);
   });
@@ -344,8 +362,51 @@ describe("a date that was started before", () => {
     const { stdout, stderr, exitCode } = await execute(["--wait"]);
     expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 1 });
     expect(stderr).toBe(
-      `asx: run-${DAY} runs since ${STARTED} with another input, {"date":"${DAY}","symbols":["AAA"]}: ${arn}. Let it end; then --again starts another\n`,
+      `asx: run-${DAY} was started at ${STARTED} with another input, {"date":"${DAY}","symbols":["AAA"]}, and is running (${arn}). Let it end; then --again starts another\n`,
     );
+  });
+
+  it("and has ended with another input is not followed, and its input is cut where it is long", async () => {
+    const { execute } = await deploy();
+    const symbols = Array.from({ length: 100 }, (_, index) => `A${100 + index}`).join(",");
+    await execute(["--wait", "--symbols", symbols]);
+    const { stdout, stderr, exitCode } = await execute(["--wait"]);
+    expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 1 });
+    const [, shown = ""] = /with another input, (.*), and has ended FAILED: /.exec(stderr) ?? [];
+    expect(shown).toHaveLength(200);
+    expect(shown).toMatch(/^\{"date":"2024-05-31","symbols":\["A100",.* \.\.\. .*"A199"\]\}$/);
+  });
+
+  it("and is said to run although it has just ended is not said to have another input", async () => {
+    const { execute, arn } = await deploy({
+      change: (operation, { status, stopDate, ...answer }) =>
+        operation === "DescribeExecution" ? { ...answer, status: "RUNNING" } : undefined,
+      fault: (operation, count) => (operation === "StartExecution" && count > 1 ? exists : undefined),
+    });
+    await execute([]);
+    const { stderr, exitCode } = await execute([]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toBe(
+      `asx: run-${DAY} was started at ${STARTED} and is running or has just ended (${arn}). Follow it with --wait, or start another with --again\n`,
+    );
+  });
+
+  it.each([
+    [[], 0],
+    [["--json"], 0],
+  ])("and has ended is followed with --wait %j all the same", async (more, code) => {
+    const { execute, server } = await deploy({
+      // The same input, as somebody else would write it.
+      change: (operation, answer) =>
+        operation === "DescribeExecution" ? { ...answer, input: `{ "date": "${DAY}" }\n` } : undefined,
+    });
+    const first = await execute(["--wait", ...more]);
+    const { stdout, stderr, exitCode } = await execute(["--wait", ...more]);
+    expect(exitCode).toBe(code);
+    expect(stdout).toBe(first.stdout);
+    expect(stderr).toContain(`asx: nothing was started: run-${DAY} has ended already; --again starts another\n`);
+    expect(stderr.match(/INFO batch/g)).toHaveLength(3);
+    expect(server.inputs.size).toBe(1);
   });
 
   it.each([
@@ -354,7 +415,7 @@ describe("a date that was started before", () => {
   ])("and has ended %s is not started: which one it is, how it ended, and --again", async (_, delivery, ended) => {
     const { execute, arn } = await deploy({ ...(delivery !== undefined && { delivery }) });
     await execute(["--wait"]);
-    const { stdout, stderr, exitCode } = await execute(["--wait", "--json"]);
+    const { stdout, stderr, exitCode } = await execute(["--json"]);
     expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 1 });
     expect(stderr).toContain(`asx: run-${DAY} was started at ${STARTED} and has ${ended}`);
     expect(stderr).toContain(`(${arn}). Start another with --again\n`);
@@ -371,15 +432,41 @@ describe("a date that was started before", () => {
     expect(stderr).toContain("Start another with --again");
   });
 
-  it("starts another with --again, under a name with the instant", async () => {
+  it("starts another with --again although it runs, and warns of that", async () => {
     const { execute, server } = await deploy();
-    await execute(["--wait"]);
-    const again = `run-${DAY}-20240531T094000Z`;
-    const { stdout } = await execute(["--again"], { now: "2024-05-31T19:40:00.123+10:00" });
-    expect([...server.inputs.keys()]).toEqual([`run-${DAY}`, again]);
-    expect(server.inputs.get(again)).toBe(`{"date":"${DAY}"}`);
+    await execute([]);
+    const { stdout, stderr, exitCode } = await execute(["--again"], { now: "2024-05-31T19:40:00+10:00" });
+    expect(exitCode).toBe(0);
+    expect(stderr).toContain(
+      `WARN run-${DAY}, started at ${STARTED}, is RUNNING: two runs of one date at the same time are not kept apart`,
+    );
+    expect(stdout).not.toContain("may have been running");
     expect(stdout).toMatch(
       /^Follow: {4}aws stepfunctions describe-execution --execution-arn \S+Z --region ap-southeast-2$/m,
+    );
+    expect(server.inputs.size).toBe(2);
+  });
+
+  it("starts another with --again where it may not look at the first one", async () => {
+    const { execute, server } = await deploy({
+      fault: (operation) => (operation === "DescribeExecution" ? denied : undefined),
+    });
+    const { stderr, exitCode } = await execute(["--again"]);
+    expect(exitCode).toBe(0);
+    expect(stderr).toContain(`WARN whether run-${DAY} is running is not known: cannot describe`);
+    expect(server.inputs.size).toBe(1);
+  });
+
+  it("starts another with --again, under a name with the instant", async () => {
+    const { execute, server, store } = await deploy();
+    await execute(["--wait"]);
+    const again = `run-${DAY}-20240531T094000Z`;
+    const { stdout, stderr } = await execute(["--again"], { now: "2024-05-31T19:40:00.123+10:00" });
+    expect(stderr).toBe("");
+    expect([...server.inputs.keys()]).toEqual([`run-${DAY}`, again]);
+    expect(server.inputs.get(again)).toBe(`{"date":"${DAY}"}`);
+    expect(stdout).toContain(
+      `Follow:    AWS_REGION=ap-southeast-2 npx asx status --date ${DAY} --store ${store.url}\n`,
     );
     expect((await execute(["--again", "--wait"])).exitCode).toBe(0);
   });
@@ -389,6 +476,8 @@ const denied = {
   type: "AccessDeniedException",
   message: "User: arn:aws:iam::123456789012:user/me is not authorized",
 } as const;
+const exists = { type: "ExecutionAlreadyExists", message: "Execution Already Exists" } as const;
+const missing = { type: "ExecutionDoesNotExist", message: "Execution Does Not Exist" } as const;
 const throttled = { type: "ThrottlingException", message: "Rate exceeded" } as const;
 
 describe("trouble with Step Functions", () => {
@@ -412,6 +501,35 @@ describe("trouble with Step Functions", () => {
     expect(server.inputs.size).toBe(1);
   });
 
+  it("that does not know yet what was just started is waited out", async () => {
+    const { execute } = await deploy({
+      fault: (operation, count) => (operation === "DescribeExecution" && count < 5 ? missing : undefined),
+    });
+    expect(await execute(["--wait"])).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("complete") });
+  });
+
+  it.each([
+    ["never knows what was started", 1, 5],
+    ["no longer knows what was followed", 2, 2],
+  ])("that %s ends with 1", async (_, from, asked) => {
+    const { execute, server } = await deploy({
+      fault: (operation, count) => (operation === "DescribeExecution" && count >= from ? missing : undefined),
+    });
+    const { stderr, exitCode } = await execute(["--wait"]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("ExecutionDoesNotExist: Execution Does Not Exist; the service keeps a record for 90 days");
+    expect(server.requests.filter((request) => request.startsWith("DescribeExecution"))).toHaveLength(asked);
+  });
+
+  it("while starting is told of at once on a terminal", async () => {
+    const { execute } = await deploy({
+      fault: (operation) => (operation === "StartExecution" ? throttled : undefined),
+    });
+    const { stderr, exitCode } = await execute(["--wait"], { interactive: true });
+    expect(exitCode).toBe(1);
+    expect(stderr.match(/WARN cannot start/g)).toHaveLength(7);
+  });
+
   it("that stays ends the following with 1, and says that the execution goes on", async () => {
     const { execute, server } = await deploy({
       fault: (operation, count) => (operation === "GetExecutionHistory" && count > 1 ? throttled : undefined),
@@ -420,7 +538,7 @@ describe("trouble with Step Functions", () => {
     expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 1 });
     expect(server.requests.filter((request) => request.startsWith("GetExecutionHistory"))).toHaveLength(9);
     expect(stderr).toMatch(
-      /^asx: cannot read the history of arn:\S+: ThrottlingException: Rate exceeded; try again\. The execution goes on; follow it: npx asx execute --state-machine \S+ --date 2024-05-31 --wait$/m,
+      /^asx: cannot read the history of arn:\S+ at http:\S+: ThrottlingException: Rate exceeded; try again\. The execution goes on; follow it: npx asx execute --state-machine \S+ --date 2024-05-31 --wait$/m,
     );
   });
 
@@ -430,7 +548,7 @@ describe("trouble with Step Functions", () => {
     });
     const { stderr, exitCode } = await execute(["--wait"]);
     expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/cannot describe arn:\S+: the answer is not of Step Functions' form/);
+    expect(stderr).toMatch(/cannot describe arn:\S+ at http:\S+: the answer is not of Step Functions' form/);
   });
 
   it("of a history that stalls is trouble too, not a short history", async () => {
@@ -472,13 +590,39 @@ describe("trouble with Step Functions", () => {
     },
   );
 
-  it("of an unknown state machine names its ARN", async () => {
-    const { environment } = await deploy();
+  it("of an unknown state machine names its ARN and the endpoint that was asked", async () => {
+    const { environment, server } = await deploy();
     const unknown = "arn:aws:states:ap-southeast-2:123456789012:stateMachine:other";
     const { stderr, exitCode } = await asx(["execute", "--state-machine", unknown], { environment });
     expect(exitCode).toBe(1);
-    expect(stderr).toContain(`cannot start run-${DAY} of ${unknown}: StateMachineDoesNotExist`);
+    expect(stderr).toContain(`cannot start run-${DAY} of ${unknown} at ${server.endpoint}: StateMachineDoesNotExist`);
     expect(stderr).toContain("check the ARN, its region and its account");
+  });
+
+  it("of credentials that have expired where they are had from is not waited out", async () => {
+    const { execute, server } = await deploy();
+    let asked = 0;
+    const sts = await startAnsweringServer((_, response) => {
+      asked += 1;
+      response.writeHead(400, { "content-type": "text/xml" });
+      response.end(
+        `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>ExpiredTokenException</Code><Message>Token expired</Message></Error><RequestId>1</RequestId></ErrorResponse>`,
+      );
+    });
+    vi.stubEnv("AWS_ACCESS_KEY_ID", undefined).stubEnv("AWS_SECRET_ACCESS_KEY", undefined);
+    vi.stubEnv("AWS_WEB_IDENTITY_TOKEN_FILE", fileURLToPath(import.meta.url));
+    vi.stubEnv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/me").stubEnv("AWS_ENDPOINT_URL_STS", sts.endpoint);
+    try {
+      const { stderr, exitCode } = await execute([]);
+      expect(exitCode).toBe(1);
+      expect(stderr).toMatch(/^asx: cannot start .*: ExpiredTokenException: .*\(HTTP 400\); .* sign in again$/m);
+      expect({ asked, requests: server.requests }).toEqual({ asked: 1, requests: [] });
+    } finally {
+      vi.stubEnv("AWS_ACCESS_KEY_ID", "S3RVER").stubEnv("AWS_SECRET_ACCESS_KEY", "S3RVER");
+      vi.stubEnv("AWS_WEB_IDENTITY_TOKEN_FILE", undefined).stubEnv("AWS_ROLE_ARN", undefined);
+      vi.stubEnv("AWS_ENDPOINT_URL_STS", undefined);
+      await sts.close();
+    }
   });
 
   it("of missing credentials says which are needed, without a request", async () => {
@@ -510,14 +654,32 @@ describe("a run summary that cannot be read", () => {
       expect(exitCode).toBe(2);
       expect(stdout).toMatch(/^ASX 2024-05-31: partial\. 3 of 5 symbols have a bar; .* Details: s3:\/\/\S+\n$/);
       expect(stderr).toMatch(
-        /asx: the run of 2024-05-31 is partial, but its summary was not read: cannot read s3:\/\/\S+: AccessDenied/,
+        /asx: the run of 2024-05-31 is partial, but its summary cannot be shown: cannot read s3:\/\/\S+: AccessDenied/,
       );
       const asJson = await execute(["--wait", "--again", "--json"], options);
       expect(asJson).toMatchObject({ stdout: "", exitCode: 1 });
-      expect(asJson.stderr).toContain("its summary was not read");
+      expect(asJson.stderr).toContain("its summary cannot be shown");
     } finally {
       await refusing.close();
     }
+  });
+
+  it.each([
+    [[], 0, /^ASX 2024-05-31: complete\. 4 of 5 .*\n$/],
+    [["--json"], 1, /^$/],
+  ])("%j because a later run has replaced it is not taken for this run's", async (more, code, printed) => {
+    const { execute, store } = await deploy();
+    await execute(["--wait"]);
+    const bytes = await store.get(`runs/${DAY}.json`);
+    const summary = runSummary.parse(JSON.parse(new TextDecoder().decode(bytes)));
+    const later = { ...summary, status: "failed", startedAt: "2024-05-31T09:30:01.500Z" };
+    await store.put(`runs/${DAY}.json`, new TextEncoder().encode(JSON.stringify(later)));
+    const { stdout, stderr, exitCode } = await execute(["--wait", ...more]);
+    expect(exitCode).toBe(code);
+    expect(stdout).toMatch(printed);
+    expect(stderr).toContain(
+      "asx: the run of 2024-05-31 is complete, but its summary cannot be shown: another run, started at 2024-05-31T09:30:01.500Z, has replaced it\n",
+    );
   });
 
   it("because the history names a folder is not looked for on this machine", async () => {
@@ -564,25 +726,62 @@ describe("an execution that does not end as its summary says", () => {
   });
 });
 
-it("stops following on Ctrl-C with 130, and says that the execution goes on and how to stop it", async () => {
-  const { execute, server, arn } = await deploy();
-  let quitWith: number | undefined;
-  const onQuit = (code: number): void => {
-    quitWith = code;
-  };
-  const { stderr } = await execute(["--wait"], { interrupted: async () => undefined, onQuit });
-  expect(quitWith).toBe(130);
-  expect(stderr).toContain(
-    `asx: interrupted; the execution goes on. Follow it: npx asx execute --state-machine ${server.stateMachineArn} --date ${DAY} --wait\n`,
-  );
-  expect(stderr).toContain(
-    `asx: stop it: aws stepfunctions stop-execution --execution-arn ${arn} --region ap-southeast-2\n`,
-  );
+describe("Ctrl-C", () => {
+  /** Runs `asx execute --wait` and interrupts it where a request is made. */
+  async function interruptAt(operation: string, args: readonly string[] = ["--wait"]) {
+    const { promise: interruption, resolve: interrupt } = Promise.withResolvers<void>();
+    const deployed = await deploy({
+      fault(asked) {
+        if (asked === operation) interrupt();
+        return undefined;
+      },
+    });
+    const summaries = await startAnsweringServer((_, response) => {
+      interrupt();
+      setImmediate(() => response.writeHead(404).end());
+    });
+    let quitWith: number | undefined;
+    const { stderr } = await deployed.execute(args, {
+      ...(operation === "GetObject" && {
+        environment: { ...deployed.environment, AWS_ENDPOINT_URL_S3: summaries.endpoint },
+      }),
+      interrupted: () => interruption,
+      onQuit: (code) => {
+        quitWith = code;
+      },
+    });
+    await summaries.close();
+    expect(quitWith).toBe(130);
+    return { stderr, arn: deployed.arn, machine: deployed.server.stateMachineArn };
+  }
+
+  it.each([["--wait"], ["--json"]])("while starting with %s says how to see whether it was", async (option) => {
+    const { stderr, arn } = await interruptAt("StartExecution", [option]);
+    expect(stderr).toContain(
+      `asx: interrupted; a start may have been accepted. Look with: aws stepfunctions describe-execution --execution-arn ${arn} --region ap-southeast-2\n`,
+    );
+  });
+
+  it("while following says that the execution goes on and how to stop it", async () => {
+    const { stderr, arn, machine } = await interruptAt("GetExecutionHistory");
+    expect(stderr).toContain(
+      `asx: interrupted; the execution goes on. Follow it: npx asx execute --state-machine ${machine} --date ${DAY} --wait\n`,
+    );
+    expect(stderr).toContain(
+      `asx: stop it: aws stepfunctions stop-execution --execution-arn ${arn} --region ap-southeast-2\n`,
+    );
+  });
+
+  it("while the summary is read says that the execution has ended", async () => {
+    const { stderr } = await interruptAt("GetObject");
+    expect(stderr).toContain("asx: interrupted; the execution has ended. Look at it: https://ap-southeast-2.console");
+  });
 });
 
 describe("bad usage", () => {
   it.each([
     [[], "--state-machine"],
+    [["--state-machine", "asx-eod-daily"], "unqualified ARN of a state machine in partition aws, aws-cn or aws-us-gov"],
     [["--state-machine", "asx-eod-daily"], "arn:aws:states:REGION:ACCOUNT:stateMachine:NAME"],
     [["--state-machine", "arn:aws:lambda:ap-southeast-2:123456789012:function:x"], "arn:aws:states"],
     [["--state-machine", "arn:aws:states:ap-southeast-2:123456789012:stateMachine:a b"], "arn:aws:states"],

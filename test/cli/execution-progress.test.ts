@@ -1,17 +1,16 @@
-import { PassThrough } from "node:stream";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { ExecutionStep } from "../../cli/execution-history.ts";
 import { showExecution } from "../../cli/execution-progress.ts";
 import type { ProgressLine } from "../../cli/progress-line.ts";
 import { countOutcomes } from "../../domain/batch.ts";
-import { createTestRuntime } from "../support/test-runtime.ts";
+import { createTestClock } from "../support/test-clock.ts";
+import { createTestRuntime, EVENING } from "../support/test-runtime.ts";
 
 const DAY = "2024-05-31";
-const STARTED = Date.parse("2024-05-31T09:30:00Z");
+const STARTED = Date.parse(EVENING);
 
 const symbols: ExecutionStep = {
   kind: "symbols",
-  at: STARTED,
   update: {
     date: DAY,
     tradingDay: true,
@@ -77,34 +76,22 @@ describe("the live line of an execution", () => {
     };
   });
 
-  it("counts symbols and batches from when the symbols were known, those of a lost batch as failed", () => {
-    const progress = showExecution(line, createTestRuntime().logger, { stderr: new PassThrough() });
-    for (const step of [symbols, batch, lost]) progress.onStep(step);
-    progress.stop();
-    expect(shown).toEqual([
-      "start 3 symbols 2 batches 0",
-      "fetched 1",
-      "noTrade 1",
-      "batch",
-      "failed 1",
-      "batch",
-      "stop",
-    ]);
+  it("counts symbols and batches from when the symbols were known by the clock of this machine, those of a lost batch as failed", () => {
+    const progress = showExecution(line, createTestRuntime().logger, createTestClock(EVENING));
+    progress(symbols, 4000);
+    progress(batch, 1000);
+    progress(lost, 0);
+    expect(shown).toEqual(["start 3 symbols 2 batches -4000", "fetched 1", "noTrade 1", "batch", "failed 1", "batch"]);
   });
 
-  it("tells of a failure at once before there is a line, and leaves it to the log after that", () => {
+  it("leaves everything else to the log", () => {
     const { logger, logs } = createTestRuntime();
-    const stderr = new PassThrough();
-    const progress = showExecution(line, logger, { stderr });
-    progress.onStep(failure);
-    expect(String(stderr.read())).toBe("FetchBatch failed: States.Timeout\n");
-    progress.onStep(symbols);
-    progress.onStep(failure);
-    expect(stderr.read()).toBeNull();
+    const progress = showExecution(line, logger, createTestClock(EVENING));
+    for (const step of [failure, symbols]) progress(step, 0);
     expect(logs).toEqual([
+      "warn FetchBatch failed: States.Timeout",
       `info ${DAY}: 3 symbols in 2 batches`,
       "warn the older address answered",
-      "warn FetchBatch failed: States.Timeout",
     ]);
   });
 });
