@@ -54,11 +54,19 @@ async function checkOneDay(): Promise<void> {
   check("follows the day to its end", followed, 0, "INFO 2024-05-31: 2,011 symbols in 21 batches");
   assert.match(followed.stdout, /^ASX 2024-05-31: complete in .* bars of 2,011 symbols\.$/m);
   assert.equal(followed.stderr.match(/INFO batch/g)?.length, 21);
-  check("refuses an ended day", await execute("--date", DAY, "--wait"), 1, "ended SUCCEEDED: ASX 2024-05-31: complete");
+  const same = await execute("--date", DAY);
+  check("refuses an ended day", same, 1, "has ended SUCCEEDED: ASX 2024-05-31: complete");
+  assert.doesNotMatch(same.stderr, /another input/);
+  const ended = await execute("--date", DAY, "--wait");
+  check("follows an ended day", ended, 0, `asx: nothing was started: run-${DAY} has ended already`);
+  assert.equal(ended.stdout, followed.stdout);
 
   const again = await execute("--date", DAY, "--again", "--wait", "--json");
   check("runs the day again when asked to", again, 0);
   assert.equal(JSON.parse(again.stdout).status, "complete");
+  const replaced = await execute("--date", DAY, "--wait");
+  check("does not show the summary of a later run", replaced, 0, "has replaced it");
+  assert.match(replaced.stdout, /^ASX 2024-05-31: complete\. .*\n$/);
 }
 
 /** Every other way a run can end. */
@@ -74,6 +82,7 @@ async function checkOtherEnds(): Promise<void> {
   await account.closeFunctions();
   const broken = await execute("--date", "2024-05-29", "--wait");
   check("tells of a run that broke off", broken, 1, "ended without a run summary: FAILED: NoSymbols");
+  assert.match(broken.stderr, /WARN UpdateSymbols failed: /);
   assert.equal(broken.stdout, "");
 }
 
