@@ -13,6 +13,7 @@ const CLASSES = [
   [errors.StoredFileError, "terminal"],
   [errors.DateNotStoredError, "terminal"],
   [errors.StoreUnavailableError, "transient"],
+  [errors.StoreConflictError, "transient"],
   [errors.StoreRefusedError, "terminal"],
 ] as const;
 
