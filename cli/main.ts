@@ -1,5 +1,7 @@
 #!/usr/bin/env node
+import { hostname } from "node:os";
 import { systemClock } from "../lambdas/runtime/clock.ts";
+import { isAlive } from "../stores/live-process.ts";
 import { runProgram } from "./program.ts";
 
 // A reader that has seen enough, such as head, closes the pipe: that is no error.
@@ -23,6 +25,7 @@ await runProgram(
     retryDelayMs: 3_000,
     interrupted: () =>
       new Promise((resolve) => process.once("SIGINT", () => resolve()).once("SIGTERM", () => resolve())),
+    process: { host: hostname(), pid: process.pid, isAlive },
     exit: (code) => {
       process.exitCode = code;
     },

@@ -18,6 +18,7 @@ import {
   runInput,
   symbolsOption,
 } from "./run-input.ts";
+import { withRunLock } from "./run-lock.ts";
 import { showProgress } from "./run-progress.ts";
 import { describeRun } from "./run-report.ts";
 import { readWrittenSummary } from "./stored-summary.ts";
@@ -103,21 +104,23 @@ async function run(options: RunOptions, terminal: Terminal): Promise<void> {
     "interrupted; the batches that were stored stay, and running the date again goes on from there",
   );
   try {
-    const { digest, error } = await runDailyWorkflow(input, {
-      environment: {
-        ...terminal.environment,
-        ...environmentOf(options, upstream.defaultRate),
-        ...upstream.environment,
-      },
-      runtime,
-      maxConcurrency: options.maxConcurrency,
-      onNotification: (subject, message) => notifications.push(`NOTIFICATION ${subject}: ${message}`),
-      onEvent: (event) => {
-        progress?.onEvent(event);
-        if (event.type === "StateRetried") runtime.logger.warn(`${event.state.name} is tried again`);
-      },
-      retryDelayMs: terminal.retryDelayMs,
-    });
+    const { digest, error } = await withRunLock({ store, date, logger: display.logger }, terminal, () =>
+      runDailyWorkflow(input, {
+        environment: {
+          ...terminal.environment,
+          ...environmentOf(options, upstream.defaultRate),
+          ...upstream.environment,
+        },
+        runtime,
+        maxConcurrency: options.maxConcurrency,
+        onNotification: (subject, message) => notifications.push(`NOTIFICATION ${subject}: ${message}`),
+        onEvent: (event) => {
+          progress?.onEvent(event);
+          if (event.type === "StateRetried") runtime.logger.warn(`${event.state.name} is tried again`);
+        },
+        retryDelayMs: terminal.retryDelayMs,
+      }),
+    );
     display.stop();
     for (const notification of notifications) writeLine(stderr, notification);
     if (digest === undefined) {

@@ -15,6 +15,13 @@ export interface Terminal {
   readonly retryDelayMs: number;
   /** Resolves when the user asks to stop (Ctrl-C). */
   readonly interrupted: () => Promise<void>;
+  /** This process among others. */
+  readonly process: {
+    readonly host: string;
+    readonly pid: number;
+    /** Whether a process of this machine lives. */
+    isAlive(pid: number): boolean;
+  };
   /** Sets what the process ends with. */
   readonly exit: (code: number) => void;
   /** Ends the process at once, whatever is under way. */

@@ -67,6 +67,12 @@ export class SessionNotSettledError extends AsxEodError {
   readonly kind = "terminal";
 }
 
+/** Another run of the date is under way. It is not waited for; running the date again when it has ended is safe. */
+export class RunUnderWayError extends AsxEodError {
+  override readonly name = "RunUnderWayError";
+  readonly kind = "terminal";
+}
+
 /** An event, an environment variable, an option or an address is not of the form it must have. */
 export class InvalidInputError extends AsxEodError {
   override readonly name = "InvalidInputError";

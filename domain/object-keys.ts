@@ -12,6 +12,7 @@ const RUNS_PREFIX = "runs/";
 const SYMBOLS_KEY = /^symbols\/(\d{4}-\d{2}-\d{2})-symbols\.csv$/;
 const RAW_DATA_KEY = /^raw-data\/(\d{4}-\d{2}-\d{2})(?:-batch-(0|[1-9]\d{0,5}))?\.parquet$/;
 const RUN_KEY = /^runs\/(\d{4}-\d{2}-\d{2})\.json$/;
+const RUN_LOCK_KEY = /^runs\/(\d{4}-\d{2}-\d{2})\.lock$/;
 
 /** What a key under `raw-data/` names: a batch of a trading date, or (batch number null) all of its symbols. */
 export interface RawDataName {
@@ -67,6 +68,16 @@ export function runKey(date: string): string {
 /** The date of a run summary's key. */
 export function parseRunKey(key: string): string | undefined {
   return checkedMatch(RUN_KEY.exec(key));
+}
+
+/** Key of the lock that a run of a date holds. */
+export function runLockKey(date: string): string {
+  return `${RUNS_PREFIX}${checkedDate(date)}.lock`;
+}
+
+/** The date of a run lock's key. */
+export function parseRunLockKey(key: string): string | undefined {
+  return checkedMatch(RUN_LOCK_KEY.exec(key));
 }
 
 /**

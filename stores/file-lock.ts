@@ -1,14 +1,16 @@
 import { randomUUID } from "node:crypto";
-import { link, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { link, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { StoreConflictError } from "../domain/errors.ts";
+import { isAlive } from "./live-process.ts";
 
 /** A lock that is held. */
 export interface FileLock {
   release(): Promise<void>;
 }
 
-/** A writer holds its lock for the milliseconds of one write; one that is so much older has died. */
+/** A writer holds its lock for the milliseconds of one write; one that is so much older has died, wherever it ran. */
 const DEAD_AFTER_MS = 30_000;
 
 /**
@@ -17,7 +19,7 @@ const DEAD_AFTER_MS = 30_000;
  */
 export async function takeFileLock(path: string, now: () => number): Promise<FileLock> {
   const lockPath = join(dirname(path), `.${basename(path)}.lock`);
-  const owner = randomUUID();
+  const owner = `${hostname()} ${process.pid} ${randomUUID()}`;
   await mkdir(dirname(path), { recursive: true });
   for (;;) {
     if (await claim(lockPath, owner)) {
@@ -34,18 +36,18 @@ export async function takeFileLock(path: string, now: () => number): Promise<Fil
   }
 }
 
+/** Makes the lock with its owner in it, at once or not at all: a lock without an owner could not be known to be dead. */
 async function claim(lockPath: string, owner: string): Promise<boolean> {
+  const own = `${lockPath}-${randomUUID()}`;
   try {
-    const file = await open(lockPath, "wx");
-    try {
-      await file.writeFile(owner);
-    } finally {
-      await file.close();
-    }
+    await writeFile(own, owner, { flag: "wx" });
+    await link(own, lockPath);
     return true;
   } catch (error) {
     if (codeOf(error) === "EEXIST") return false;
     throw error;
+  } finally {
+    await rm(own, { force: true });
   }
 }
 
@@ -54,7 +56,7 @@ async function removeDead(lockPath: string, now: number): Promise<boolean> {
   const owner = await ownerOf(lockPath);
   const madeAt = await madeAtOf(lockPath);
   if (owner === undefined || madeAt === undefined) return true; // released meanwhile
-  if (now - madeAt <= DEAD_AFTER_MS) return false;
+  if (now - madeAt <= DEAD_AFTER_MS && !isKnownDead(owner)) return false;
   const aside = `${lockPath}-${randomUUID()}`;
   try {
     await rename(lockPath, aside);
@@ -67,6 +69,12 @@ async function removeDead(lockPath: string, now: number): Promise<boolean> {
   if (!isDead) await link(aside, lockPath).catch(() => undefined);
   await rm(aside, { force: true });
   return isDead;
+}
+
+/** A process of this machine that lives no more. An owner that says nothing is about to. */
+function isKnownDead(owner: string): boolean {
+  const [host, pid = ""] = owner.split(" ");
+  return host === hostname() && /^\d+$/.test(pid) && !isAlive(Number(pid));
 }
 
 async function ownerOf(lockPath: string): Promise<string | undefined> {

@@ -1,7 +1,8 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import * as z from "zod";
 import { runSummary } from "../../domain/run-summary.ts";
 import { type Delivery, type RunningSandbox, startSandbox } from "../../sandbox/server.ts";
 import { startS3Server } from "../support/s3-server.ts";
@@ -41,7 +42,11 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 
 /** `asx run` of the day against the sandbox into the test's folder. */
 function run(...more: string[]) {
-  return asx(["run", "--source", sandbox.url, "--rate", "unlimited", "--store", store, ...more]);
+  return asx([...runArguments(), ...more]);
+}
+
+function runArguments(): string[] {
+  return ["run", "--source", sandbox.url, "--rate", "unlimited", "--store", store];
 }
 
 const down: Delivery = async (answer, { ticker }) =>
@@ -208,6 +213,46 @@ describe("asx run", () => {
     expect(stdout).toBe("");
     expect(requests).toBe(0);
     expect(await readdir(folder)).toEqual([]);
+  });
+});
+
+describe("asx run of a date that is being run", () => {
+  const LOCK = join("runs", `${DAY}.lock`);
+
+  async function lockOf(pid: number, host: string): Promise<void> {
+    await mkdir(join(folder, "runs"), { recursive: true });
+    const instants = { takenAt: "2024-05-31T09:29:50.000Z", expiresAt: "2024-05-31T09:30:50.000Z" };
+    await writeFile(join(folder, LOCK), JSON.stringify({ run: "another", host, pid, ...instants }));
+  }
+
+  it("stops, says whose it is and what to do, and asks nothing", async () => {
+    await lockOf(4711, "test");
+    const { stderr, stdout, exitCode } = await asx(runArguments(), { isAlive: (pid) => pid === 4711 });
+    expect([stdout, exitCode, requests]).toEqual(["", 1, 0]);
+    expect(stderr).toContain(
+      "asx: 2024-05-31 is being run by process 4711 on test since 2024-05-31T09:29:50.000Z; wait for it to end",
+    );
+    expect(await readdir(folder)).toEqual(["runs"]);
+  });
+
+  it.each([
+    ["by a process of this machine that is dead", "test", 0],
+    ["by another machine, whose processes nobody here can ask for", "elsewhere", 1],
+  ])("%s ends with %s", async (_, host, exitCode) => {
+    await lockOf(4711, host);
+    expect(await asx(runArguments())).toMatchObject({ exitCode });
+  });
+
+  it("leaves the date free when it has ended, well or not", async () => {
+    delivery = async () => ({ status: 403, contentType: "text/plain", body: "no" });
+    const lock = z.object({ takenAt: z.string(), expiresAt: z.string() });
+    for (const exitCode of [1, 0]) {
+      expect(await run()).toMatchObject({ exitCode });
+      // Seconds pass by the test's clock while a run waits for its retries, but no minute.
+      const { takenAt, expiresAt } = lock.parse(JSON.parse(await readFile(join(folder, LOCK), "utf8")));
+      expect(Date.parse(expiresAt) - Date.parse(takenAt)).toBeLessThan(60_000);
+      delivery = async (answer) => answer;
+    }
   });
 });
 

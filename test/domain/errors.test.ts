@@ -9,6 +9,7 @@ const CLASSES = [
   [errors.DirectoryRefusedError, "terminal"],
   [errors.SymbolsMissingError, "terminal"],
   [errors.SessionNotSettledError, "terminal"],
+  [errors.RunUnderWayError, "terminal"],
   [errors.InvalidInputError, "terminal"],
   [errors.StoredFileError, "terminal"],
   [errors.DateNotStoredError, "terminal"],

@@ -6,11 +6,13 @@ import {
   assertSafeKey,
   parseRawDataKey,
   parseRunKey,
+  parseRunLockKey,
   parseSymbolsKey,
   type RawDataName,
   rawDataKey,
   rawDataPrefix,
   runKey,
+  runLockKey,
   runsPrefix,
   symbolsKey,
   symbolsPrefix,
@@ -25,7 +27,7 @@ const names: fc.Arbitrary<RawDataName> = fc.record({
   batchNumber: fc.option(fc.nat(999_999), { nil: null }),
 });
 
-const keys = fc.oneof(names.map(rawDataKey), dates.map(symbolsKey), dates.map(runKey));
+const keys = fc.oneof(names.map(rawDataKey), dates.map(symbolsKey), dates.map(runKey), dates.map(runLockKey));
 
 /** Keys with a character put in, taken out or replaced: the near misses. */
 const nearKeys = fc
@@ -44,6 +46,7 @@ describe("a key", () => {
     ["batch 19", rawDataKey({ date: "2024-05-31", batchNumber: 19 }), "raw-data/2024-05-31-batch-19.parquet"],
     ["a whole day", rawDataKey({ date: "2024-05-31", batchNumber: null }), "raw-data/2024-05-31.parquet"],
     ["a run", runKey("2024-05-31"), "runs/2024-05-31.json"],
+    ["a run's lock", runLockKey("2024-05-31"), "runs/2024-05-31.lock"],
   ])("of %s is as the design has it", (_, key, expected) => {
     expect(key).toBe(expected);
   });
@@ -61,6 +64,7 @@ describe("a key", () => {
       fc.property(dates, (date) => {
         expect(parseSymbolsKey(symbolsKey(date))).toBe(date);
         expect(parseRunKey(runKey(date))).toBe(date);
+        expect(parseRunLockKey(runLockKey(date))).toBe(date);
       }),
     );
   });
@@ -68,7 +72,7 @@ describe("a key", () => {
   it("is read by the parser of its own kind only", () => {
     fc.assert(
       fc.property(keys, (key) => {
-        const readers = [parseSymbolsKey(key), parseRawDataKey(key), parseRunKey(key)];
+        const readers = [parseSymbolsKey(key), parseRawDataKey(key), parseRunKey(key), parseRunLockKey(key)];
         expect(readers.filter((found) => found !== undefined)).toHaveLength(1);
       }),
     );

@@ -58,6 +58,7 @@ function errorNames(kind: errors.ErrorKind): string[] {
     errors.DirectoryRefusedError,
     errors.SymbolsMissingError,
     errors.SessionNotSettledError,
+    errors.RunUnderWayError,
     errors.InvalidInputError,
     errors.StoredFileError,
     errors.DateNotStoredError,

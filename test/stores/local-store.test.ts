@@ -1,6 +1,7 @@
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { InvalidInputError, StoreConflictError, StoreRefusedError } from "../../domain/errors.ts";
@@ -69,6 +70,16 @@ describe("a store in a folder", () => {
       await later.replace("runs/a.json", BYTES, undefined);
       expect(await later.get("runs/a.json")).toEqual(Buffer.from(BYTES));
       expect(await readdir(join(folder, "runs"))).toEqual(["a.json"]);
+    });
+
+    it("takes over the lock of a process of this machine that is dead at once", async () => {
+      const { pid = 0 } = spawnSync(process.execPath, ["--version"]); // it has ended
+      const lockedStore = await lockedBy(`${hostname()} ${pid} x`, 1_700_000_000_000);
+      await lockedStore.replace("runs/a.json", BYTES, undefined);
+      expect(await readdir(join(folder, "runs"))).toEqual(["a.json"]);
+      const alive = await lockedBy(`${hostname()} ${process.pid} x`, 1_700_000_000_000);
+      await expect(alive.replace("runs/b.json", BYTES, undefined)).resolves.toBeUndefined();
+      await expect(alive.replace("runs/a.json", BYTES, undefined)).rejects.toThrow(StoreConflictError);
     });
 
     it("leaves no lock behind, whether a replacement is made or refused", async () => {

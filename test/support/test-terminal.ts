@@ -19,6 +19,8 @@ export interface CommandOptions {
   readonly now?: string;
   readonly interactive?: boolean;
   readonly environment?: Environment;
+  /** Whether another process of this machine lives. */
+  readonly isAlive?: (pid: number) => boolean;
   readonly interrupted?: () => Promise<void>;
   /** Told of the exit code with which a command would end the process at once. */
   readonly onQuit?: (code: number) => void;
@@ -38,6 +40,7 @@ export async function asx(args: readonly string[], options: CommandOptions = {})
     environment: options.environment ?? {},
     clock: createTestClock(options.now ?? EVENING),
     retryDelayMs: 0,
+    process: { host: "test", pid: process.pid, isAlive: options.isAlive ?? (() => false) },
     interrupted: options.interrupted ?? (() => new Promise(() => undefined)),
     exit: (code) => {
       exitCode = code;
