@@ -41,8 +41,13 @@ function timeOfDay(earliest: string, latest: string) {
 
 /** A list, in JSON or as text with commas. Lambda's environment bounds how long it may be. */
 function listOf(item: z.ZodType<string, string>, most: number, example: string) {
+  // 360 is a symbol, and JSON takes it for a number.
   const split = (value: unknown): unknown =>
-    typeof value === "string" ? value.split(",").map((part) => part.trim()) : value;
+    typeof value === "string" || typeof value === "number"
+      ? String(value)
+          .split(",")
+          .map((part) => part.trim())
+      : value;
   const message = `expected a list of at most ${most}, such as ${example}`;
   return z.preprocess(split, z.array(item, message).max(most, message));
 }

@@ -45,9 +45,23 @@ async function claim(lockPath: string, owner: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (codeOf(error) === "EEXIST") return false;
-    throw error;
+    if (!WITHOUT_LINKS.has(codeOf(error) ?? "")) throw error;
+    return await claimWithoutLinks(lockPath, owner);
   } finally {
     await rm(own, { force: true });
+  }
+}
+
+/** What file systems answer that have no hard links, such as those of memory cards. */
+const WITHOUT_LINKS: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
+
+async function claimWithoutLinks(lockPath: string, owner: string): Promise<boolean> {
+  try {
+    await writeFile(lockPath, owner, { flag: "wx" });
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return false;
+    throw error;
   }
 }
 

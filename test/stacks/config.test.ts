@@ -122,6 +122,10 @@ describe("the configuration of a deployment", () => {
     });
   });
 
+  it("takes a symbol of digits for a symbol", () => {
+    expect(readConfig({ ASX_EOD_EXTRA_SYMBOLS: "360" }, folder).extraSymbols).toEqual(["360"]);
+  });
+
   it("refuses so few symbols at the same time that a run could take more than a day", () => {
     const few = { ASX_EOD_CONCURRENCY: "4", ASX_EOD_BATCH_SIZE: "10" };
     expect(() => readConfig(few, folder)).toThrow(/batchSize is 10: too small: .*raise batchSize or concurrency/);
