@@ -3,6 +3,7 @@ import { InvalidArgumentError } from "commander";
 import { messageOf } from "../domain/errors.ts";
 import { asxSymbol } from "../domain/symbol.ts";
 import { isTradingDate } from "../domain/trading-date.ts";
+import { type FaultShares, parseFaultShares } from "../sandbox/faults.ts";
 import { openStore } from "../stores/open-store.ts";
 
 /** A date that exists. */
@@ -65,4 +66,13 @@ export function sourceArgument(text: string): string {
   if (text === "live" || text === "sandbox" || (isBase && url.username === "" && url.password === ""))
     return text.replace(/\/+$/, "");
   throw new InvalidArgumentError("Allowed are live, sandbox, or the http:// address of a sandbox.");
+}
+
+/** Faults of the sandbox with their shares of the requests. */
+export function faultArgument(text: string): FaultShares {
+  try {
+    return parseFaultShares(text);
+  } catch (error) {
+    throw new InvalidArgumentError(messageOf(error));
+  }
 }

@@ -1,4 +1,5 @@
-import { type ServerType, serve } from "@hono/node-server";
+import { type HttpBindings, type ServerType, serve } from "@hono/node-server";
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { Hono } from "hono";
 import { InvalidInputError } from "../domain/errors.ts";
 import type { Market } from "./market.ts";
@@ -44,24 +45,33 @@ export function delayed(latencyMs: number): Delivery {
 }
 
 /** The stand-ins for the ASX directory and Yahoo's chart as one HTTP application. */
-export function createSandboxApp({ market, now, delivery = delayed(0) }: SandboxOptions): Hono {
-  const app = new Hono();
-  const send = async (answer: SandboxAnswer, request: SandboxRequest): Promise<Response> => {
-    const { status, contentType, body } = await delivery(answer, request);
-    return new Response(typeof body === "string" ? body : new Uint8Array(body), {
+export function createSandboxApp({ market, now, delivery = delayed(0) }: SandboxOptions) {
+  const app = new Hono<{ Bindings: Partial<HttpBindings> }>();
+  const send = async (
+    answer: SandboxAnswer,
+    request: SandboxRequest,
+    { outgoing }: Partial<HttpBindings> = {},
+  ): Promise<Response> => {
+    const { status, contentType, body, headers, breaksAfter } = await delivery(answer, request);
+    if (breaksAfter !== undefined && outgoing !== undefined && !(body instanceof ReadableStream)) {
+      outgoing.writeHead(status, { "content-type": contentType });
+      outgoing.write(Buffer.from(body).subarray(0, breaksAfter), () => outgoing.destroy());
+      return RESPONSE_ALREADY_SENT;
+    }
+    return new Response(body instanceof Uint8Array ? new Uint8Array(body) : body, {
       status,
-      headers: { "content-type": contentType },
+      headers: { ...headers, "content-type": contentType },
     });
   };
-  app.get(SANDBOX_PATHS.directory, ({ req }) =>
-    send(directoryAnswer(market.directory().current), { path: req.path, ticker: undefined }),
+  app.get(SANDBOX_PATHS.directory, ({ req, env }) =>
+    send(directoryAnswer(market.directory().current), { path: req.path, ticker: undefined }, env),
   );
-  app.get(SANDBOX_PATHS.olderDirectory, ({ req }) =>
-    send(directoryAnswer(market.directory().older), { path: req.path, ticker: undefined }),
+  app.get(SANDBOX_PATHS.olderDirectory, ({ req, env }) =>
+    send(directoryAnswer(market.directory().older), { path: req.path, ticker: undefined }, env),
   );
-  app.get("/v8/finance/chart/:ticker", ({ req }) => {
+  app.get("/v8/finance/chart/:ticker", ({ req, env }) => {
     const ticker = req.param("ticker");
-    return send(answerChart(market, ticker, new URL(req.url).searchParams, now()), { path: req.path, ticker });
+    return send(answerChart(market, ticker, new URL(req.url).searchParams, now()), { path: req.path, ticker }, env);
   });
   app.notFound(({ req }) =>
     send({ status: 404, contentType: "text/plain", body: "Not Found" }, { path: req.path, ticker: undefined }),

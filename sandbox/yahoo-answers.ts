@@ -8,7 +8,11 @@ import type { Market, MarketBar, MarketSession } from "./market.ts";
 export interface SandboxAnswer {
   readonly status: number;
   readonly contentType: string;
-  readonly body: string | Uint8Array;
+  readonly body: string | Uint8Array | ReadableStream<Uint8Array>;
+  /** The connection breaks after so many bytes of the body. */
+  readonly breaksAfter?: number;
+  /** Headers besides the content type. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** What a chart request asks for. Seconds since 1970; the end is excluded. */
