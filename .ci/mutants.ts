@@ -1,0 +1,124 @@
+/**
+ * Breaks promises on purpose, each in a copy of the project, and runs the tests that must notice. A mutant that lives is
+ * a promise without a test.
+ *
+ *   node .ci/mutants.ts [NAME]
+ */
+import { spawnSync } from "node:child_process";
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+interface Mutant {
+  readonly name: string;
+  readonly file: string;
+  /** A text that stands in the file once, and what is put in its place. */
+  readonly change: readonly [from: string, to: string];
+  /** Folders or files of tests, one of which must fail. */
+  readonly tests: readonly string[];
+}
+
+const MUTANTS: readonly Mutant[] = [
+  {
+    name: "a local store that writes over whatever is there",
+    file: "stores/local-store.ts",
+    change: ["if ((before === undefined ? undefined : sha256(before)) !== version) {", "if (before === null) {"],
+    tests: ["test/stores/local-store.test.ts"],
+  },
+  {
+    name: "an S3 store without conditional writes",
+    file: "stores/s3-store.ts",
+    change: ['version === undefined ? { IfNoneMatch: "*" } : { IfMatch: version }', "version === key ? {} : {}"],
+    tests: ["test/stores/s3-store.test.ts"],
+  },
+  {
+    name: "a batch that does not read again what another writer changed",
+    file: "lambdas/batch-fetcher/store-batch.ts",
+    change: ["merge(current?.contents, fetched, asked)", "merge(before?.contents, fetched, asked)"],
+    tests: ["test/lambdas/fetch-batch.test.ts"],
+  },
+  {
+    name: "a reader that does not check the SHA-256",
+    file: "aggregator/day-files.ts",
+    change: ["if (found !== file.sha256) {", 'if (found === "") {'],
+    tests: ["test/aggregator", "test/cli"],
+  },
+  {
+    name: "a run summary that takes any file for its fetcher's",
+    file: "lambdas/run-summary/summarise-run.ts",
+    change: ["if (file?.sha256 !== result.sha256) {", "if (file === null) {"],
+    tests: ["test/lambdas/summarise-run.test.ts"],
+  },
+  {
+    name: "dates of UTC",
+    file: "domain/trading-date.ts",
+    change: ['export const EXCHANGE_TIME_ZONE = "Australia/Sydney";', 'export const EXCHANGE_TIME_ZONE = "UTC";'],
+    tests: ["test/domain"],
+  },
+  {
+    name: "a workflow without the gate on whole days",
+    file: "state-machines/daily.asl.json",
+    change: ['"Default": "NotifyFailed"', '"Default": "Done"'],
+    tests: ["test/cli/daily-workflow.test.ts"],
+  },
+  {
+    name: "a partial day that counts as whole",
+    file: "domain/run-summary.ts",
+    change: ["counts.failed + counts.deferred > 0 ?", "counts.failed + counts.deferred < 0 ?"],
+    tests: ["test/domain/run-summary.test.ts"],
+  },
+  {
+    name: "a lock that does not keep the second run out",
+    file: "lambdas/runtime/run-lock.ts",
+    change: ["Date.parse(other.expiresAt) > clock.now() && !isDead(other)", "other.run === run && !isDead(other)"],
+    tests: ["test/lambdas/run-lock.test.ts"],
+  },
+  {
+    name: "a fetcher that may write everywhere in the bucket",
+    file: "stacks/functions.ts",
+    change: ["resources: objects(writes) }", "resources: [`${bucketArn}/*`, ...objects(writes)] }"],
+    tests: ["test/stacks/permissions.test.ts"],
+  },
+];
+
+const wanted = process.argv[2];
+const alive: string[] = [];
+for (const mutant of MUTANTS.filter(({ name }) => wanted === undefined || name.includes(wanted))) {
+  const lives = await survives(mutant);
+  process.stdout.write(`${lives ? "LIVES" : "died"}: ${mutant.name}\n`);
+  if (lives) alive.push(mutant.name);
+}
+if (alive.length > 0) {
+  process.stderr.write(`${alive.length} mutants live: no test notices ${alive.join("; ")}\n`);
+  process.exitCode = 1;
+}
+
+async function survives({ name, file, change: [from, to], tests }: Mutant): Promise<boolean> {
+  const copy = await mkdtemp(join(tmpdir(), "asx-eod-mutant-"));
+  try {
+    const left = new Set(["node_modules", ".git", "dist", "cdktf.out", "data", "sandbox-data"]);
+    await cp(ROOT, copy, { recursive: true, filter: (path) => join(path, "/") === ROOT || !left.has(basename(path)) });
+    await symlink(join(ROOT, "node_modules"), join(copy, "node_modules"));
+    const path = join(copy, file);
+    const source = await readFile(path, "utf8");
+    if (source.split(from).length !== 2) throw new Error(`${name}: ${file} does not have ${JSON.stringify(from)} once`);
+    await writeFile(
+      path,
+      source.replace(from, () => to),
+    );
+    const { status, stdout } = spawnSync(process.execPath, ["node_modules/vitest/vitest.mjs", "run", ...tests], {
+      cwd: copy,
+      encoding: "utf8",
+      env: { ...process.env, REAL_DATA: "" },
+    });
+    // A mutant that does not even load tells nothing of the tests.
+    if (status !== 0 && !/Tests .*\d+ failed/s.test(stdout))
+      throw new Error(`${name}: no test ran:\n${stdout.slice(-2_000)}`);
+    return status === 0;
+  } finally {
+    await rm(copy, { recursive: true, force: true });
+  }
+}
