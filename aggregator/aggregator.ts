@@ -44,7 +44,7 @@ export class Aggregator {
     const files = await readDayFiles(this.#store, checked);
     if (files === undefined) {
       throw new DateNotStoredError(
-        `${this.#store.url} holds no bars of ${checked}; run that date first: asx run --date ${checked}`,
+        `${this.#store.url} holds no bars of ${checked}; run that date first: npx asx run --date ${checked} --store ${this.#store.url}`,
       );
     }
     return this.#engine.readBars(files, checked);

@@ -34,15 +34,20 @@ export function describeRun(
   if (status === "market-closed") return `ASX ${date}: the market was closed; nothing was fetched.`;
   const bytes = batches.reduce((total, batch) => total + batch.bytes, 0);
   const files = batches.filter(({ key }) => key !== null).length;
-  const storeOption = store.url === "file:./data" ? "" : ` --store ${store.url}`;
+  const where = storeOption(store);
   return [
     `ASX ${date}: ${status} in ${duration(tookMs)}. ${whole(rows)} bars of ${whole(summary.symbols.total)} symbols.`,
     ...(asTable ? ["", outcomeTable(summary), ""] : []),
     `Bars:    ${store.locate(rawDataPrefix(date))}*.parquet (${whole(files)} files, ${size(bytes)})`,
     `Summary: ${store.locate(runKey(date))}`,
-    `Look:    ${commandPrefix}npx asx show --date ${date} --symbol ${exampleSymbol(summary)}${storeOption}`,
-    `         ${commandPrefix}npx asx status --date ${date}${storeOption}`,
+    `Look:    ${commandPrefix}npx asx show --date ${date} --symbol ${exampleSymbol(summary)}${where}`,
+    `         ${commandPrefix}npx asx status --date ${date}${where}`,
   ].join("\n");
+}
+
+/** The option that names a store in a command, with a space before it; empty for the default one. */
+export function storeOption({ url }: Pick<ObjectStore, "url">): string {
+  return url === "file:./data" ? "" : ` --store ${url}`;
 }
 
 /** The outcomes of a summary, one a line, with what they mean. */

@@ -10,7 +10,7 @@ import { sha256 } from "../stores/sha256.ts";
 import { dateArgument, storeArgument } from "./arguments.ts";
 import { EXIT_CODES, exitCodeOf } from "./exit-codes.ts";
 import { size, whole } from "./numbers.ts";
-import { outcomeTable } from "./run-report.ts";
+import { outcomeTable, storeOption } from "./run-report.ts";
 import { type Terminal, writeLine } from "./terminal.ts";
 
 interface StatusOptions {
@@ -93,7 +93,8 @@ async function checkFile(store: ObjectStore, key: string, batch: BatchEntry): Pr
 }
 
 function describeWithoutRun(date: string, files: readonly FileState[], store: ObjectStore): string {
-  if (files.length === 0) return `ASX ${date}: ${store.url} holds nothing. Fetch it: npx asx run --date ${date}`;
+  if (files.length === 0)
+    return `ASX ${date}: ${store.url} holds nothing. Fetch it: npx asx run --date ${date}${storeOption(store)}`;
   return `ASX ${date}: no run summary, but ${whole(files.length)} files: a run has not ended. Run the date again.`;
 }
 

@@ -309,6 +309,17 @@ describe("asx status", () => {
   });
 });
 
+describe("a date that is not stored", () => {
+  it.each([
+    ["status", "stdout"],
+    ["show", "stderr"],
+  ] as const)("makes asx %s say how to fetch it into that very store", async (verb, stream) => {
+    const result = await asx([verb, "--date", "2024-05-30", "--store", store]);
+    expect(result.exitCode).toBe(1);
+    expect(result[stream]).toContain(`npx asx run --date 2024-05-30 --store ${store}`);
+  });
+});
+
 describe("asx show", () => {
   it("shows the bars of a date as a table", async () => {
     await run();
