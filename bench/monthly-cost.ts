@@ -9,36 +9,23 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import * as z from "zod";
-import { runDailyWorkflow, type WorkflowEvent } from "../cli/daily-workflow.ts";
 import { renderTable } from "../cli/table.ts";
-import { batchResult } from "../domain/batch.ts";
-import { parseRawDataKey } from "../domain/object-keys.ts";
-import type { ObjectStore } from "../domain/object-store.ts";
 import { systemClock } from "../lambdas/runtime/clock.ts";
-import { METRICS, silentMetrics } from "../lambdas/runtime/metrics.ts";
-import { SANDBOX_PATHS, startSandbox } from "../sandbox/server.ts";
+import { METRICS } from "../lambdas/runtime/metrics.ts";
+import { startSandbox } from "../sandbox/server.ts";
 import { createSyntheticMarket } from "../sandbox/synthetic-market.ts";
 import type { LambdaName } from "../stacks/bundles.ts";
 import { readConfig } from "../stacks/config.ts";
 import { MEMORY_MEGABYTES } from "../stacks/functions.ts";
 import { synthesise } from "../stacks/synthesise.ts";
-import { createLocalStore } from "../stores/local-store.ts";
 import { AWS_PRICES, type PricedItem } from "./aws-prices.ts";
+import { type MeasuredRun, measureRun, type Usage } from "./metered-run.ts";
 
-const DATE = "2024-05-31";
 const WEEKDAYS_A_MONTH = (365.25 - 2 * 52.18) / 12;
 /** Every morning, and the evenings of a weekend. */
 const CATCH_UPS_A_MONTH = (365.25 + 2 * 52.18) / 12;
 const HOURS_A_MONTH = 730;
 
-/** Lambda gives a whole processor at this much memory, and a share of it below (Lambda developer guide). */
-const MEGABYTES_A_PROCESSOR = 1_769;
-/** Loading the code in a new environment, at the share of a processor that 256 MB have: assumed, every invocation cold. */
-const START_SECONDS = 1.5;
-/** Log lines of the service about each invocation, and the fields of each of our lines: assumed. */
-const LOG_BYTES_AN_INVOCATION = 1_500;
-/** A log line of Step Functions beside the data of its event: assumed. */
-const LOG_BYTES_AN_EVENT = 400;
 /** Queries by hand in a month, over the whole of a year's files: assumed. Each is billed as 10 MB at least. */
 const QUERIES_A_MONTH = 20;
 const SMALLEST_QUERY_BYTES = 10_000_000;
@@ -48,27 +35,6 @@ const TRADING_DAYS_A_YEAR = 252;
 const KEYS_A_LISTING = 1_000;
 /** Notifications in a month: assumed. */
 const NOTIFICATIONS_A_MONTH = 5;
-
-/** What AWS meters of one run. */
-interface Usage {
-  /** Seconds that each Lambda is billed for, all invocations together. */
-  readonly seconds: Record<LambdaName, number>;
-  invocations: number;
-  transitions: number;
-  puts: number;
-  gets: number;
-  logBytes: number;
-  storedBytes: number;
-  /** Of the bars alone. */
-  batchFiles: number;
-  batchBytes: number;
-}
-
-const INVOKING: Readonly<Record<string, LambdaName>> = {
-  UpdateSymbols: "symbol-updater",
-  FetchBatch: "batch-fetcher",
-  SummariseRun: "run-summary",
-};
 
 const stackForm = z.object({
   resource: z.object({
@@ -91,108 +57,14 @@ const sandbox = await startSandbox({
     return answer;
   },
 });
+const measured: MeasuredRun = { config, folder, sandboxUrl: sandbox.url };
 try {
-  const evening = await measureRun();
-  const catchUp = await measureRun();
+  const evening = await measureRun(measured);
+  const catchUp = await measureRun(measured);
   print(evening, catchUp, await countParts());
 } finally {
   await sandbox.close();
   await rm(folder, { recursive: true, force: true });
-}
-
-async function measureRun(): Promise<Usage> {
-  const usage: Usage = {
-    seconds: { "symbol-updater": 0, "batch-fetcher": 0, "run-summary": 0 },
-    invocations: 0,
-    transitions: 0,
-    puts: 0,
-    gets: 0,
-    logBytes: 0,
-    storedBytes: 0,
-    batchFiles: 0,
-    batchBytes: 0,
-  };
-  const log = (message: string, fields: object = {}): void => {
-    usage.logBytes += JSON.stringify({ message, ...fields }).length + 200;
-  };
-  const enteredAt = new Map<string, number>();
-  const cpuBefore = process.cpuUsage();
-  await runDailyWorkflow(
-    { date: DATE },
-    {
-      environment: {
-        ASX_DIRECTORY_URL: `${sandbox.url}${SANDBOX_PATHS.directory}`,
-        YAHOO_URL: sandbox.url,
-        BATCH_SIZE: String(config.batchSize),
-        MAX_CONCURRENCY: String(config.concurrency),
-        REQUESTS_PER_SECOND: String(config.requestsPerSecond),
-      },
-      runtime: {
-        store: counting(createLocalStore(folder), usage),
-        fetch: globalThis.fetch,
-        clock: systemClock,
-        random: Math.random,
-        logger: { debug: () => undefined, info: log, warn: log, error: log },
-        metrics: silentMetrics,
-      },
-      maxConcurrency: config.concurrency,
-      onNotification: () => undefined,
-      onEvent: (event) => meter(event, usage, enteredAt),
-      retryDelayMs: 0,
-    },
-  );
-  // The processor's work is slower on a share of a processor; waiting is not. It is put to the fetchers, who do most of it.
-  const { user, system } = process.cpuUsage(cpuBefore);
-  const slower = MEGABYTES_A_PROCESSOR / MEMORY_MEGABYTES["batch-fetcher"] - 1;
-  usage.seconds["batch-fetcher"] += ((user + system) / 1e6) * slower;
-  usage.logBytes += usage.invocations * LOG_BYTES_AN_INVOCATION;
-  return usage;
-}
-
-function meter(event: WorkflowEvent, usage: Usage, enteredAt: Map<string, number>): void {
-  usage.logBytes += LOG_BYTES_AN_EVENT + JSON.stringify(event).length;
-  if (event.type === "StateEntered") {
-    usage.transitions += 1;
-    enteredAt.set(event.state.name, performance.now());
-  }
-  if (event.type !== "StateExited") return;
-  const lambda = INVOKING[event.state.name];
-  if (lambda === undefined) return;
-  usage.invocations += 1;
-  // Batches run beside each other: each says itself how long it took.
-  const ms =
-    lambda === "batch-fetcher"
-      ? batchResult.parse(event.state.output).durationMs
-      : performance.now() - (enteredAt.get(event.state.name) ?? performance.now());
-  usage.seconds[lambda] += ms / 1000 + START_SECONDS;
-}
-
-/** The store, with its requests counted: a listing is priced as a put. */
-function counting(inner: ObjectStore, usage: Usage): ObjectStore {
-  return {
-    ...inner,
-    list: (prefix) => {
-      usage.puts += 1;
-      return inner.list(prefix);
-    },
-    head: (key) => {
-      usage.puts += 1;
-      return inner.head(key);
-    },
-    get: (key) => {
-      usage.gets += 1;
-      return inner.get(key);
-    },
-    put: (key, bytes) => {
-      usage.puts += 1;
-      usage.storedBytes += bytes.length;
-      if (parseRawDataKey(key) !== undefined) {
-        usage.batchFiles += 1;
-        usage.batchBytes += bytes.length;
-      }
-      return inner.put(key, bytes);
-    },
-  };
 }
 
 /** The alarms' metrics and the dashboards of the stack as it is synthesised. */
@@ -218,8 +90,7 @@ function print(evening: Usage, catchUp: Usage, parts: { alarmMetrics: number; da
       (total, [name, megabytes]) => total + usage.seconds[lambdaOf(name)] * (megabytes / 1024),
       0,
     );
-  const evenings = WEEKDAYS_A_MONTH;
-  const runs = evenings + CATCH_UPS_A_MONTH;
+  const runs = WEEKDAYS_A_MONTH + CATCH_UPS_A_MONTH;
   const filesOfYear = evening.batchFiles * TRADING_DAYS_A_YEAR;
   const queriedBytes = Math.max(SMALLEST_QUERY_BYTES, evening.batchBytes * TRADING_DAYS_A_YEAR);
   const yearOfStorage = (aMonth(({ storedBytes }) => storedBytes) * 12) / 1e9;

@@ -7,6 +7,7 @@ import { InvalidInputError, messageOf } from "../domain/errors.ts";
 import { parseInput } from "../domain/parse.ts";
 import { asxSymbol } from "../domain/symbol.ts";
 import { SETTLED_TIME, tradingDate } from "../domain/trading-date.ts";
+import { codeOf } from "../stores/error-code.ts";
 import { batchFits, LONGEST_BATCH_SECONDS, runFits } from "./time-outs.ts";
 
 /** Environment variables that set up a deployment begin with this. */
@@ -204,7 +205,7 @@ function readStageFile(path: string): Record<string, unknown> | undefined {
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    if (codeOf(error) === "ENOENT") return undefined;
     throw new InvalidInputError(`${path} cannot be read: ${messageOf(error)}`, { cause: error });
   }
   try {

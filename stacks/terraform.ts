@@ -4,6 +4,7 @@ import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { InvalidInputError } from "../domain/errors.ts";
+import { codeOf } from "../stores/error-code.ts";
 import { runScript } from "./script.ts";
 import { synthesise } from "./synthesise.ts";
 
@@ -47,7 +48,7 @@ async function copyWhereThere(from: string, to: string): Promise<void> {
   try {
     await copyFile(from, to);
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+    if (codeOf(error) !== "ENOENT") throw error;
   }
 }
 

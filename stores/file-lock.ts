@@ -3,6 +3,7 @@ import { link, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/prom
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { StoreConflictError } from "../domain/errors.ts";
+import { codeOf } from "./error-code.ts";
 import { isAlive } from "./live-process.ts";
 
 /** A lock that is held. */
@@ -107,8 +108,4 @@ async function madeAtOf(lockPath: string): Promise<number | undefined> {
     if (codeOf(error) === "ENOENT") return undefined;
     throw error;
   }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }

@@ -1,3 +1,5 @@
+import { codeOf } from "./error-code.ts";
+
 /** Whether a process of this machine lives. Its number may have gone to another one meanwhile. */
 export function isAlive(pid: number): boolean {
   try {
@@ -5,6 +7,6 @@ export function isAlive(pid: number): boolean {
     return true;
   } catch (error) {
     // One that may not be signalled is another user's, and lives.
-    return error instanceof Error && "code" in error && error.code === "EPERM";
+    return codeOf(error) === "EPERM";
   }
 }

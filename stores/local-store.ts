@@ -5,6 +5,7 @@ import { StoreConflictError, StoreRefusedError, StoreUnavailableError } from "..
 import { assertSafeKey } from "../domain/object-keys.ts";
 import type { ObjectStore, StoredObject } from "../domain/object-store.ts";
 import { compareSymbols } from "../domain/symbol.ts";
+import { codeOf } from "./error-code.ts";
 import { type FileLock, takeFileLock } from "./file-lock.ts";
 import { sha256 } from "./sha256.ts";
 
@@ -172,10 +173,6 @@ async function syncFolder(path: string): Promise<void> {
 
 function isAbsent(error: unknown): boolean {
   return codeOf(error) === "ENOENT";
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
 function storeError(what: string, cause: unknown): Error {
