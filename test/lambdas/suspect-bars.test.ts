@@ -110,8 +110,14 @@ describe("an unapplied split", () => {
     expect(kinds(flatBar(0.23, { open: 0.13, low: 0.13 }), { close: 0.115 })).toEqual([]);
   });
 
-  it("stays there: a price that leaves during the day is news", () => {
-    expect(kinds(flatBar(0.13, { open: 0.23, high: 0.23 }), { close: 0.115 })).toEqual([]);
+  it.each([
+    ["back to where it was", 0.23, 0.13],
+    ["past the ratio", 0.23, 0.29],
+    ["to the other side", 0.23, 0.0575],
+  ])("stays there: a price that leaves during the day is news, %s", (_what, open, close) => {
+    const range = { low: Math.min(open, close), high: Math.max(open, close) };
+
+    expect(kinds(flatBar(close, { open, ...range }), { close: 0.115 })).toEqual([]);
   });
 
   it("says what was compared", () => {
