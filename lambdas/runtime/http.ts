@@ -33,7 +33,7 @@ export interface HttpAnswer {
 export async function boundedGet(fetch: Fetch, request: BoundedRequest, clock: Clock): Promise<HttpAnswer> {
   const where = `${request.url.origin}${request.url.pathname}`;
   const abort = new AbortController();
-  const timer = setTimeout(() => abort.abort(), request.timeoutMs);
+  const callOff = clock.after(request.timeoutMs, () => abort.abort());
   try {
     const response = await fetch(request.url, { headers: request.headers, redirect: "manual", signal: abort.signal });
     if (response.status >= 300 && response.status < 400) {
@@ -59,7 +59,7 @@ export async function boundedGet(fetch: Fetch, request: BoundedRequest, clock: C
     }
     throw new UpstreamUnavailableError(`${where} could not be reached: ${networkReason(error)}`, { cause: error });
   } finally {
-    clearTimeout(timer);
+    callOff();
   }
 }
 

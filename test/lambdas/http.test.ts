@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { UpstreamRefusedError, UpstreamUnavailableError } from "../../domain/errors.ts";
 import { type BoundedRequest, boundedGet, type Fetch, parseRetryAfter } from "../../lambdas/runtime/http.ts";
 import { createTestClock } from "../support/test-clock.ts";
@@ -18,11 +18,12 @@ function get(fetch: Fetch, request: Partial<BoundedRequest> = {}, clock = create
 }
 
 /** What an answer or an error of `fetch` makes of a request. */
-async function refusalOf(answer: Response | Error): Promise<unknown> {
-  return get(async () => {
+async function refusalOf(answer: Response | Error, clock = createTestClock(EVENING)): Promise<unknown> {
+  const fetch: Fetch = async () => {
     if (answer instanceof Error) throw answer;
     return answer;
-  }).then(
+  };
+  return get(fetch, {}, clock).then(
     () => {
       throw new Error("the answer was accepted");
     },
@@ -142,22 +143,24 @@ describe("a bounded request", () => {
 });
 
 describe("the time-out", () => {
-  afterEach(() => {
-    vi.useRealTimers();
-  });
-
   it("leaves no timer behind, however the request ends", async () => {
-    vi.useFakeTimers();
+    const clock = createTestClock(EVENING);
+    let pending = 0;
+    const counting: Fetch = async () => {
+      pending = clock.pending;
+      return new Response("");
+    };
 
-    await get(async () => new Response(""));
-    await refusalOf(new Error("reset"));
-    await refusalOf(new Response(null, { status: 302 }));
+    await get(counting, {}, clock);
+    await refusalOf(new Error("reset"), clock);
+    await refusalOf(new Response(null, { status: 302 }), clock);
 
-    expect(vi.getTimerCount()).toBe(0);
+    expect(pending).toBe(1);
+    expect(clock.pending).toBe(0);
   });
 
   it("ends a body that stops coming", async () => {
-    vi.useFakeTimers();
+    const clock = createTestClock(EVENING);
     const stalled: Fetch = async (_url, { signal }) => {
       const body = new ReadableStream({
         start(controller) {
@@ -168,15 +171,16 @@ describe("the time-out", () => {
       return new Response(body);
     };
     let ended = false;
-    const asked = get(stalled, { timeoutMs: 2_000 })
+    const asked = get(stalled, { timeoutMs: 2_000 }, clock)
       .catch((error: unknown) => error)
       .finally(() => {
         ended = true;
       });
 
-    await vi.advanceTimersByTimeAsync(1_999);
+    await clock.sleep(1_999);
+    await new Promise((resolve) => setImmediate(resolve));
     expect(ended).toBe(false);
-    await vi.advanceTimersByTimeAsync(1);
+    await clock.sleep(1);
 
     expect(await asked).toBeInstanceOf(UpstreamUnavailableError);
     expect(await asked).toMatchObject({ message: expect.stringContaining("2000 ms") });

@@ -3,7 +3,7 @@ import { createServer, type IncomingHttpHeaders, type RequestListener, type Serv
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { gzipSync } from "node:zlib";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { UpstreamRefusedError, UpstreamUnavailableError } from "../../domain/errors.ts";
 import type { PriceSource } from "../../lambdas/batch-fetcher/price-source.ts";
 import { createYahooSource } from "../../lambdas/batch-fetcher/yahoo.ts";
@@ -25,7 +25,6 @@ interface Upstream {
 const running: Server[] = [];
 
 afterEach(async () => {
-  vi.useRealTimers();
   for (const server of running.splice(0)) await stop(server);
 });
 
@@ -49,8 +48,8 @@ async function serve(answer: RequestListener): Promise<Upstream> {
   return { origin: `http://127.0.0.1:${address.port}`, requests, server };
 }
 
-function sourceAt(baseUrl: string, fetch: Fetch = globalThis.fetch): PriceSource {
-  return createYahooSource({ baseUrl, userAgent: USER_AGENT, fetch, clock: createTestClock(EVENING) });
+function sourceAt(baseUrl: string, fetch: Fetch = globalThis.fetch, clock = createTestClock(EVENING)): PriceSource {
+  return createYahooSource({ baseUrl, userAgent: USER_AGENT, fetch, clock });
 }
 
 /** What asking for one ordinary session throws. */
@@ -273,12 +272,10 @@ describe("a connection that fails", () => {
 });
 
 describe("the time for an answer", () => {
-  // The network is real; only the timer of the request is turned by hand, so that no load of the host matters.
-  const handTurned = () => vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  // The network is real; only the clock of the request is turned by hand, so that no load of the host matters.
   const clock = createTestClock(EVENING);
 
   it("ends a request that is never answered, and gives up its connection", async () => {
-    handTurned();
     const asked = Promise.withResolvers<void>();
     const closed = Promise.withResolvers<void>();
     const { origin } = await serve(({ socket }) => {
@@ -291,7 +288,7 @@ describe("the time for an answer", () => {
     );
 
     await asked.promise;
-    vi.advanceTimersByTime(40);
+    await clock.sleep(40);
 
     expect(await answer).toBeInstanceOf(UpstreamUnavailableError);
     expect(await answer).toMatchObject({ message: expect.stringContaining("40 ms") });
@@ -299,7 +296,6 @@ describe("the time for an answer", () => {
   });
 
   it("ends an answer whose body trickles, and gives up its connection", async () => {
-    handTurned();
     const trickled = Promise.withResolvers<void>();
     const closed = Promise.withResolvers<void>();
     const { origin } = await serve(({ socket }, response) => {
@@ -316,9 +312,9 @@ describe("the time for an answer", () => {
       (error: unknown) => error,
     );
 
-    vi.advanceTimersByTime(39);
+    await clock.sleep(39);
     await trickled.promise;
-    vi.advanceTimersByTime(1);
+    await clock.sleep(1);
 
     expect(await answer).toBeInstanceOf(UpstreamUnavailableError);
     expect(await answer).toMatchObject({ message: expect.stringContaining("40 ms") });
@@ -326,17 +322,18 @@ describe("the time for an answer", () => {
   });
 
   it("is ten seconds for a chart", async () => {
-    vi.useFakeTimers();
+    const clock = createTestClock(EVENING);
     const silent: Fetch = (_url, { signal }) =>
       new Promise((_resolve, reject) => signal?.addEventListener("abort", () => reject(new Error("aborted"))));
     let ended = false;
-    const asked = refusalOf(sourceAt("https://upstream.example", silent)).finally(() => {
+    const asked = refusalOf(sourceAt("https://upstream.example", silent, clock)).finally(() => {
       ended = true;
     });
 
-    await vi.advanceTimersByTimeAsync(9_999);
+    await clock.sleep(9_999);
+    await new Promise((resolve) => setImmediate(resolve));
     expect(ended).toBe(false);
-    await vi.advanceTimersByTimeAsync(1);
+    await clock.sleep(1);
 
     expect(await asked).toBeInstanceOf(UpstreamUnavailableError);
   });
