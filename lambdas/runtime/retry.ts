@@ -16,9 +16,11 @@ export interface RetryPolicy {
 
 /** What {@link withRetry} needs of its surroundings. */
 export interface RetryContext {
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, "sleep">;
   /** A number from 0 (inclusive) to 1 (exclusive). */
   readonly random: () => number;
+  /** Asked before a wait; where it says no, the tries end at once. */
+  readonly mayRetry?: (error: Error, delayMs: number) => boolean;
   /** Told of every failure that is followed by another try. */
   readonly onRetry?: (error: Error, attempt: number, delayMs: number) => void;
 }
@@ -32,21 +34,33 @@ export interface RetryContext {
 export function withRetry<Result>(
   operation: () => Promise<Result>,
   policy: RetryPolicy,
-  { clock, random, onRetry }: RetryContext,
+  { clock, random, mayRetry, onRetry }: RetryContext,
 ): Promise<Result> {
+  let again = false;
   return pRetry(operation, {
     retries: policy.attempts - 1,
     minTimeout: 0, // the wait is ours, below: p-retry's own is neither jittered over the whole range nor handed a clock
-    shouldRetry: ({ error }) => isTransient(error) && retryAfterOf(error) <= policy.longestRetryAfterMs,
+    shouldRetry: () => again,
     onFailedAttempt: async ({ error, attemptNumber, retriesLeft }) => {
+      again = false;
       const asked = retryAfterOf(error);
       if (retriesLeft === 0 || !isTransient(error) || asked > policy.longestRetryAfterMs) return;
-      const backOff = random() * Math.min(policy.longestDelayMs, policy.firstDelayMs * 2 ** (attemptNumber - 1));
-      const delayMs = Math.round(asked + backOff);
+      const delayMs = Math.round(asked + backOffMs(policy, attemptNumber, random));
+      if (mayRetry?.(error, delayMs) === false) return;
       onRetry?.(error, attemptNumber, delayMs);
       await clock.sleep(delayMs);
+      again = true;
     },
   });
+}
+
+/** A random part of the doubled, bounded delay after so many failures, from 1. */
+export function backOffMs(
+  { firstDelayMs, longestDelayMs }: Pick<RetryPolicy, "firstDelayMs" | "longestDelayMs">,
+  failures: number,
+  random: () => number,
+): number {
+  return random() * Math.min(longestDelayMs, firstDelayMs * 2 ** (failures - 1));
 }
 
 function retryAfterOf(error: Error): number {
