@@ -37,6 +37,12 @@ export class UpstreamRefusedError extends AsxEodError {
   readonly kind = "terminal";
 }
 
+/** Nothing was asked: the worker had stopped asking the upstream, for the reason in the message. A later run may ask. */
+export class GateClosedError extends AsxEodError {
+  override readonly name = "GateClosedError";
+  readonly kind = "transient";
+}
+
 /** Every symbol of a batch failed for a transient reason; nothing was stored and the workflow may try again. */
 export class BatchFailedError extends AsxEodError {
   override readonly name = "BatchFailedError";

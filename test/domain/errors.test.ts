@@ -4,6 +4,7 @@ import * as errors from "../../domain/errors.ts";
 const CLASSES = [
   [errors.UpstreamUnavailableError, "transient"],
   [errors.UpstreamRefusedError, "terminal"],
+  [errors.GateClosedError, "transient"],
   [errors.BatchFailedError, "transient"],
   [errors.DirectoryUnavailableError, "transient"],
   [errors.DirectoryRefusedError, "terminal"],
