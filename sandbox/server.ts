@@ -1,21 +1,29 @@
 import { type HttpBindings, type ServerType, serve } from "@hono/node-server";
-import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { InvalidInputError } from "../domain/errors.ts";
 import type { Market } from "./market.ts";
-import { chartAnswer, chartError, type SandboxAnswer } from "./yahoo-answers.ts";
+import { SANDBOX_PATHS } from "./paths.ts";
+import { orGivenUp, respondInProcess, sendOver } from "./response.ts";
+import { hostSleep, type Sleep } from "./sleep.ts";
+import { type ChartQuestion, chartAnswer, chartError, type SandboxAnswer } from "./yahoo-answers.ts";
 
-/** Where the stand-ins lie below the sandbox's address: the same paths as at the real hosts. */
-export const SANDBOX_PATHS = {
-  directory: "/asx-research/1.0/companies/directory/file",
-  olderDirectory: "/asx/research/ASXListedCompanies.csv",
-} as const;
+export { SANDBOX_PATHS };
+
+/** A period of chart time: seconds since 1970, the end excluded. */
+export interface ChartPeriod {
+  readonly from: number;
+  readonly to: number;
+}
 
 /** One request, as the place that every answer passes sees it. */
 export interface SandboxRequest {
   readonly path: string;
   /** The ticker of a chart request; undefined for others. */
   readonly ticker: string | undefined;
+  /** Which of the stand-ins is asked; undefined where nothing is served. */
+  readonly kind?: "chart" | "directory";
+  /** The right answer to the same chart request over another period; undefined where the request is no right one. */
+  readonly answerFor?: (period: ChartPeriod) => SandboxAnswer;
 }
 
 /** Every answer passes here before it is sent: it can be delayed, changed or replaced. */
@@ -37,9 +45,9 @@ export interface RunningSandbox {
 }
 
 /** Delays every answer by so many milliseconds. */
-export function delayed(latencyMs: number): Delivery {
+export function delayed(latencyMs: number, sleep: Sleep = hostSleep): Delivery {
   return async (answer) => {
-    if (latencyMs > 0) await new Promise((resolve) => setTimeout(resolve, latencyMs));
+    if (latencyMs > 0) await sleep(latencyMs);
     return answer;
   };
 }
@@ -50,36 +58,51 @@ export function createSandboxApp({ market, now, delivery = delayed(0) }: Sandbox
   const send = async (
     answer: SandboxAnswer,
     request: SandboxRequest,
-    { outgoing }: Partial<HttpBindings> = {},
+    { req, env }: Context<{ Bindings: Partial<HttpBindings> }>,
   ): Promise<Response> => {
-    const { status, contentType, body, headers, breaksAfter } = await delivery(answer, request);
-    if (breaksAfter !== undefined && outgoing !== undefined && !(body instanceof ReadableStream)) {
-      outgoing.writeHead(status, { "content-type": contentType });
-      outgoing.write(Buffer.from(body).subarray(0, breaksAfter), () => outgoing.destroy());
-      return RESPONSE_ALREADY_SENT;
-    }
-    return new Response(body instanceof Uint8Array ? new Uint8Array(body) : body, {
-      status,
-      headers: { ...headers, "content-type": contentType },
-    });
+    const outgoing = env?.outgoing;
+    if (outgoing !== undefined) return sendOver(outgoing, await delivery(answer, request));
+    return respondInProcess(await orGivenUp(delivery(answer, request), req.raw.signal), req.raw.signal);
   };
-  app.get(SANDBOX_PATHS.directory, ({ req, env }) =>
-    send(directoryAnswer(market.directory().current), { path: req.path, ticker: undefined }, env),
+  app.get(SANDBOX_PATHS.directory, (context) =>
+    send(
+      directoryAnswer(market.directory().current),
+      { path: context.req.path, ticker: undefined, kind: "directory" },
+      context,
+    ),
   );
-  app.get(SANDBOX_PATHS.olderDirectory, ({ req, env }) =>
-    send(directoryAnswer(market.directory().older), { path: req.path, ticker: undefined }, env),
+  app.get(SANDBOX_PATHS.olderDirectory, (context) =>
+    send(
+      directoryAnswer(market.directory().older),
+      { path: context.req.path, ticker: undefined, kind: "directory" },
+      context,
+    ),
   );
-  app.get("/v8/finance/chart/:ticker", ({ req, env }) => {
+  app.get("/v8/finance/chart/:ticker", (context) => {
+    const { req } = context;
     const ticker = req.param("ticker");
-    return send(answerChart(market, ticker, new URL(req.url).searchParams, now()), { path: req.path, ticker }, env);
+    const question = readQuestion(ticker, new URL(req.url).searchParams);
+    if ("status" in question) return send(question, { path: req.path, ticker, kind: "chart" }, context);
+    const answerFor = ({ from, to }: ChartPeriod): SandboxAnswer =>
+      chartAnswer(market, { ...question, period1: from, period2: to }, now());
+    return send(chartAnswer(market, question, now()), { path: req.path, ticker, kind: "chart", answerFor }, context);
   });
-  app.notFound(({ req }) =>
-    send({ status: 404, contentType: "text/plain", body: "Not Found" }, { path: req.path, ticker: undefined }),
+  app.notFound((context) =>
+    send(
+      { status: 404, contentType: "text/plain", body: "Not Found" },
+      { path: context.req.path, ticker: undefined },
+      context,
+    ),
   );
+  // A connection that breaks is an error for a client in the process, as it is for one over a network.
+  app.onError((error) => {
+    throw error;
+  });
   return app;
 }
 
-function answerChart(market: Market, ticker: string, query: URLSearchParams, now: number): SandboxAnswer {
+/** What a chart request asks for, or the answer to one that asks for nothing right. */
+function readQuestion(ticker: string, query: URLSearchParams): ChartQuestion | SandboxAnswer {
   const period1 = Number(query.get("period1") ?? "NaN");
   const period2 = Number(query.get("period2") ?? "NaN");
   if (!Number.isSafeInteger(period1) || !Number.isSafeInteger(period2) || period1 >= period2) {
@@ -88,14 +111,7 @@ function answerChart(market: Market, ticker: string, query: URLSearchParams, now
   if (query.get("interval") !== "1d")
     return chartError(422, "Unprocessable Entity", "The sandbox has interval=1d only");
   const events = (query.get("events") ?? "").split("|");
-  const question = {
-    ticker,
-    period1,
-    period2,
-    wantsDividends: events.includes("div"),
-    wantsSplits: events.includes("split"),
-  };
-  return chartAnswer(market, question, now);
+  return { ticker, period1, period2, wantsDividends: events.includes("div"), wantsSplits: events.includes("split") };
 }
 
 function directoryAnswer(file: Uint8Array): SandboxAnswer {

@@ -9,7 +9,9 @@ export interface SandboxAnswer {
   readonly status: number;
   readonly contentType: string;
   readonly body: string | Uint8Array | ReadableStream<Uint8Array>;
-  /** The connection breaks after so many bytes of the body. */
+  /** What goes over a network in place of the body: the same, packed with gzip. */
+  readonly gzipped?: Uint8Array;
+  /** The connection breaks after so many bytes of the body; with 0 before the status is answered. */
   readonly breaksAfter?: number;
   /** Headers besides the content type. */
   readonly headers?: Readonly<Record<string, string>>;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { InvalidInputError } from "../../domain/errors.ts";
 import { createReplayMarket } from "../../sandbox/replay-market.ts";
-import { createSandboxApp, SANDBOX_PATHS } from "../../sandbox/server.ts";
+import { createSandboxApp, type Delivery, SANDBOX_PATHS } from "../../sandbox/server.ts";
 import { EVENING } from "../support/test-runtime.ts";
 import { createTinyMarket } from "../support/tiny-market.ts";
 
@@ -120,6 +120,45 @@ describe("the one place that every answer passes", () => {
     });
     expect(seen).toEqual([ticker]);
     expect(answer).toMatchObject({ status: 503, text: "down" });
+  });
+});
+
+describe("a client in the same process", () => {
+  const open = (delivery: Delivery) => createSandboxApp({ market, now: () => NOW, delivery });
+  const request = (init?: RequestInit) => new Request(`http://sandbox${chart("BHP.AX")}`, init);
+  const never = (): Promise<never> => new Promise(() => undefined);
+
+  it("sees a connection break as over a network: fetch fails, or the body does", async () => {
+    const atOnce = open(async (answer) => ({ ...answer, breaksAfter: 0 }));
+    await expect((async () => atOnce.fetch(request()))()).rejects.toThrow(TypeError);
+    const later = await open(async (answer) => ({ ...answer, breaksAfter: 20 })).fetch(request());
+    expect(later.status).toBe(200);
+    const seen: string[] = [];
+    await expect(
+      (async () => {
+        for await (const chunk of later.body ?? []) seen.push(new TextDecoder().decode(chunk));
+      })(),
+    ).rejects.toThrow("terminated");
+    expect(seen).toEqual(['{"chart":{"result":[']);
+  });
+
+  it("gets a packed body unpacked", async () => {
+    const packed = await open(async (answer) => ({ ...answer, gzipped: new Uint8Array(3) })).fetch(request());
+    expect([packed.headers.get("content-encoding"), await packed.json()]).toEqual([null, expect.anything()]);
+  });
+
+  it("can give up before the answer and within it", async () => {
+    const before = new AbortController();
+    const unanswered = (async () => open(never).fetch(request({ signal: before.signal })))();
+    before.abort();
+    await expect(unanswered).rejects.toThrow("aborted");
+
+    const within = new AbortController();
+    const body = () => new ReadableStream<Uint8Array>({ pull: never });
+    const begun = await open(async (answer) => ({ ...answer, body: body() })).fetch(request({ signal: within.signal }));
+    const text = begun.text();
+    within.abort();
+    await expect(text).rejects.toThrow("aborted");
   });
 });
 
