@@ -8,6 +8,13 @@ export function hash32(first: number, second: number): number {
   return finalise(finalise(0x9e3779b9 ^ first) ^ second) >>> 0;
 }
 
+/** Mixes a text into a seed: the same text gives the same number, whatever was asked for before it. */
+export function hashText(seed: number, text: string): number {
+  let hash = seed;
+  for (let index = 0; index < text.length; index += 1) hash = hash32(hash, text.charCodeAt(index));
+  return hash;
+}
+
 function finalise(value: number): number {
   let hash = value;
   hash ^= hash >>> 16;

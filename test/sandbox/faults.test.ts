@@ -5,8 +5,16 @@ import { createTradingCalendar } from "../../domain/trading-calendar.ts";
 import { fetchBatch } from "../../lambdas/batch-fetcher/fetch-batch.ts";
 import { createYahooSource } from "../../lambdas/batch-fetcher/yahoo.ts";
 import { decodeBatchFile } from "../../lambdas/runtime/batch-file-reader.ts";
-import { FAULTS, type FaultName, type FaultShares, faulty, parseFaultShares } from "../../sandbox/faults.ts";
-import { delayed, type RunningSandbox, startSandbox } from "../../sandbox/server.ts";
+import {
+  FAULT_NAMES,
+  FAULTS,
+  type FaultName,
+  type FaultShares,
+  faulty,
+  parseFaultShares,
+  scripted,
+} from "../../sandbox/faults.ts";
+import { delayed, type RunningSandbox, type SandboxRequest, startSandbox } from "../../sandbox/server.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import { createTestRuntime, EVENING } from "../support/test-runtime.ts";
 import { createTinyMarket } from "../support/tiny-market.ts";
@@ -23,8 +31,11 @@ const MARKET = createTinyMarket({
 });
 const ALL_SYMBOLS = [...WITH_BAR, "QQQ", "ZZZ"];
 
-/** Faults that the test's clock can outrun: a stalled answer takes the ten real seconds of a request. */
-const TESTED = Object.keys(FAULTS).filter((name): name is FaultName => name !== "stall");
+/** Faults of charts that cost a correct client nothing but time; a burst is tested apart, since it hits more than its share. */
+const PASSING = FAULT_NAMES.filter((name) => {
+  const { target, effect, burst } = FAULTS[name];
+  return target !== "directory" && (effect === "harmless" || effect === "transient") && burst === undefined;
+});
 
 const running: RunningSandbox[] = [];
 afterAll(async () => {
@@ -34,7 +45,11 @@ afterAll(async () => {
 /** Runs one batch over HTTP against a faulty sandbox, again until nothing is left to do. Gives every result. */
 async function runUntilDone(shares: FaultShares, seed: number) {
   const clock = createTestClock(EVENING);
-  const sandbox = await startSandbox({ market: MARKET, now: clock.now, delivery: faulty(shares, seed, delayed(0)) });
+  const sandbox = await startSandbox({
+    market: MARKET,
+    now: clock.now,
+    delivery: faulty(shares, seed, delayed(0), { sleep: clock.sleep }),
+  });
   running.push(sandbox);
   const runtime = createTestRuntime({ clock, fetch: globalThis.fetch });
   const source = createYahooSource({ baseUrl: sandbox.url, userAgent: "test", fetch: globalThis.fetch, clock });
@@ -58,7 +73,7 @@ async function runUntilDone(shares: FaultShares, seed: number) {
 }
 
 describe("an upstream with faults", () => {
-  it.each(TESTED)(
+  it.each(PASSING)(
     "such as %s in a third of its answers loses no bar, makes up none and ends in the right outcomes",
     async (name) => {
       const { results, stored } = await runUntilDone({ [name]: 0.33 }, 7);
@@ -75,8 +90,13 @@ describe("an upstream with faults", () => {
   );
 
   it.each([1, 2, 3])("of every kind at once does neither, with seed %i", async (seed) => {
-    const shares = Object.fromEntries(TESTED.map((name) => [name, 0.05]));
+    const shares = Object.fromEntries(PASSING.map((name) => [name, 0.02]));
     const { stored } = await runUntilDone(shares, seed);
+    expect(stored.bars.map(({ symbol }) => symbol)).toEqual(WITH_BAR);
+  });
+
+  it("such as a burst of errors does neither", async () => {
+    const { stored } = await runUntilDone({ "server-error-burst": 0.05 }, 3);
     expect(stored.bars.map(({ symbol }) => symbol)).toEqual(WITH_BAR);
   });
 
@@ -96,25 +116,68 @@ describe("the shares of faults", () => {
     "are refused with what is allowed: %j",
     (text) => {
       expect(() => parseFaultShares(text)).toThrow(InvalidInputError);
-      expect(() => parseFaultShares(text)).toThrow(/names are rate-limit, server-error, .*a share is from 0 to 1/);
+      expect(() => parseFaultShares(text)).toThrow(/names stand in asx sandbox --help, a share is from 0 to 1/);
     },
   );
 
-  it("come to 1 at most", () => {
-    expect(() => parseFaultShares("html=0.6,empty=0.6")).toThrow("come to 1.2");
+  it("come to 1 at most, for charts and for the directory", () => {
+    expect(() => parseFaultShares("html=0.6,empty=0.6")).toThrow("faults of a chart come to 1.2");
+    expect(() => parseFaultShares("html=0.6,directory-html=0.6")).toThrow("faults of a directory come to 1.2");
+    expect(parseFaultShares("empty=0.6,directory-html=0.6")).toEqual({ empty: 0.6, "directory-html": 0.6 });
   });
+});
 
-  it("are met, at moments that the seed alone decides", async () => {
-    const answer = { status: 200, contentType: "text/plain", body: "right" };
-    const moments = async (seed: number): Promise<number[]> => {
-      const deliver = faulty({ html: 0.2 }, seed, delayed(0));
-      const answers = await Promise.all(
-        Array.from({ length: 1_000 }, () => deliver(answer, { path: "/", ticker: undefined })),
-      );
-      return answers.flatMap(({ body }, index) => (body === "right" ? [] : index));
-    };
+const ANSWER = { status: 200, contentType: "text/plain", body: "right" };
+const chartOf = (ticker: string): SandboxRequest => ({ path: `/v8/finance/chart/${ticker}`, ticker, kind: "chart" });
+const TICKERS = Array.from({ length: 100 }, (_, index) => `T${index}.AX`);
+
+/** Which of ten requests for each ticker, in rounds, are hit. */
+async function moments(seed: number, tickers = TICKERS): Promise<ReadonlyMap<string, string>> {
+  const deliver = faulty({ html: 0.2 }, seed, delayed(0));
+  const hits = new Map<string, string>();
+  for (let round = 0; round < 10; round += 1) {
+    for (const ticker of tickers) {
+      const { body } = await deliver(ANSWER, chartOf(ticker));
+      hits.set(ticker, `${hits.get(ticker) ?? ""}${body === "right" ? "-" : "x"}`);
+    }
+  }
+  return hits;
+}
+
+describe("the moments of faults", () => {
+  it("are decided by the seed, and come to the share", async () => {
     expect(await moments(1)).toEqual(await moments(1));
     expect(await moments(2)).not.toEqual(await moments(1));
-    expect((await moments(1)).length / 1_000).toBeCloseTo(0.2, 1);
+    const all = [...(await moments(1)).values()].join("");
+    expect(all.replaceAll("-", "").length / all.length).toBeCloseTo(0.2, 1);
+  });
+
+  it("do not depend on the order in which symbols are asked for", async () => {
+    expect(await moments(1, TICKERS.toReversed())).toEqual(await moments(1));
+  });
+
+  it("can be chosen, request by request, and are told", async () => {
+    const told: unknown[] = [];
+    const choose = ({ ticker }: SandboxRequest, time: number): FaultName | undefined =>
+      ticker === "BHP.AX" && time === 2 ? "unauthorized" : undefined;
+    const deliver = scripted(choose, 1, delayed(0), { onFault: (name, { ticker }) => void told.push([name, ticker]) });
+    const statuses: number[] = [];
+    for (const ticker of ["BHP.AX", "CBA.AX", "CBA.AX", "BHP.AX", "BHP.AX"]) {
+      statuses.push((await deliver(ANSWER, chartOf(ticker))).status);
+    }
+    expect(statuses).toEqual([200, 200, 200, 401, 200]);
+    expect(told).toEqual([["unauthorized", "BHP.AX"]]);
+  });
+
+  it("of a burst follow each other", async () => {
+    const first = "T0.AX";
+    const choose = ({ ticker }: SandboxRequest): FaultName | undefined =>
+      ticker === first ? "server-error-burst" : undefined;
+    const deliver = scripted(choose, 1, delayed(0));
+    const failed: boolean[] = [];
+    for (const ticker of TICKERS) failed.push((await deliver(ANSWER, chartOf(ticker))).status >= 500);
+    const length = failed.lastIndexOf(true) + 1;
+    expect(failed.slice(0, length)).toEqual(Array(length).fill(true));
+    expect([length >= 3, length <= 20]).toEqual([true, true]);
   });
 });
