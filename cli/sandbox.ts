@@ -1,9 +1,10 @@
 import { Command } from "commander";
 import { InvalidInputError } from "../domain/errors.ts";
-import { FAULTS, type FaultShares, faulty } from "../sandbox/faults.ts";
+import { FAULT_GROUPS, type FaultShares, faulty } from "../sandbox/faults.ts";
 import type { Market } from "../sandbox/market.ts";
+import { rateLimited } from "../sandbox/rate-limit.ts";
 import { createReplayMarket } from "../sandbox/replay-market.ts";
-import { delayed, startSandbox } from "../sandbox/server.ts";
+import { type Delivery, delayed, startSandbox } from "../sandbox/server.ts";
 import { createSyntheticMarket } from "../sandbox/synthetic-market.ts";
 import { faultArgument, wholeNumberArgument } from "./arguments.ts";
 import { type Terminal, writeLine } from "./terminal.ts";
@@ -15,6 +16,9 @@ interface SandboxCommandOptions {
   readonly directory?: string;
   readonly seed?: number;
   readonly latencyMs: number;
+  readonly rateLimit?: number;
+  readonly rateBurst?: number;
+  readonly retryAfter: boolean;
   readonly fault?: FaultShares;
   readonly faultSeed: number;
 }
@@ -23,8 +27,13 @@ const HELP = `
 Examples:
   asx sandbox                                        a made-up market on port 8080
   asx run --source http://127.0.0.1:8080 --rate unlimited
-  asx sandbox --fault rate-limit=0.1,server-error=0.1,reset=0.05
+  asx sandbox --rate-limit 5                         429 above five charts a second
+  asx sandbox --fault server-error=0.1,reset=0.05    a tenth and a twentieth of the answers
+  asx sandbox --fault directory-html=1               no directory at all
   asx sandbox --replay eod-files --directory ASXListedCompanies.csv
+
+A share of a fault is from 0 to 1, of the requests that it can be made of. The same seed makes the same faults: they
+depend on the symbol and on how often it has been asked for, not on the order of the symbols.
 
 A replay reads FOLDER/YYYY/YYYYMMDD.csv: code,yyyymmdd,open,high,low,close,volume, no header.
 
@@ -42,12 +51,20 @@ export function sandboxCommand(terminal: Terminal): Command {
     .option("--directory <csv>", "the ASX directory of a replay, served as it is")
     .option("--seed <n>", `seed of the made-up market (default: ${DEFAULT_SEED})`, wholeNumberArgument(0, 2 ** 31))
     .option("--latency-ms <n>", "delay of every answer in milliseconds", wholeNumberArgument(0, 60_000), 0)
+    .option("--rate-limit <n>", "charts a second, 429 above (default: no limit)", wholeNumberArgument(1, 1000))
+    .option(
+      "--rate-burst <n>",
+      "charts at once within the limit (default: those of a second)",
+      wholeNumberArgument(1, 10_000),
+    )
+    .option("--no-retry-after", "the limit does not say how long to wait")
     .option(
       "--fault <shares>",
-      `faults and their shares of the requests: ${Object.keys(FAULTS).join(", ")}`,
+      "faults and their shares of the requests: NAME=SHARE,NAME=SHARE; the names are below",
       faultArgument,
     )
     .option("--fault-seed <n>", "seed of the moments at which faults are made", wholeNumberArgument(0, 2 ** 31), 1)
+    .addHelpText("after", () => `\n${describeFaults()}`)
     .addHelpText("after", HELP)
     .action((options: SandboxCommandOptions) => sandbox(options, terminal));
 }
@@ -57,7 +74,7 @@ async function sandbox(options: SandboxCommandOptions, { stdout, clock, interrup
     {
       market: openMarket(options, clock.now),
       now: clock.now,
-      delivery: faulty(options.fault ?? {}, options.faultSeed, delayed(options.latencyMs)),
+      delivery: faulty(options.fault ?? {}, options.faultSeed, limited(options, clock.now)),
     },
     options.port,
   );
@@ -65,6 +82,28 @@ async function sandbox(options: SandboxCommandOptions, { stdout, clock, interrup
   writeLine(stdout, `  npx asx run --source ${running.url} --rate unlimited --store file:./sandbox-data`);
   await interrupted();
   await running.close();
+}
+
+/** Late, and refused above the limit. */
+function limited({ latencyMs, rateLimit, rateBurst, retryAfter }: SandboxCommandOptions, now: () => number): Delivery {
+  if (rateLimit !== undefined) {
+    const limit = { perSecond: rateLimit, burst: rateBurst ?? rateLimit, retryAfter };
+    return rateLimited(limit, now, delayed(latencyMs));
+  }
+  if (rateBurst !== undefined || !retryAfter)
+    throw new InvalidInputError("--rate-burst and --no-retry-after go with --rate-limit N");
+  return delayed(latencyMs);
+}
+
+/** Every fault with what it does, by subject. */
+function describeFaults(): string {
+  const widest = Math.max(...FAULT_GROUPS.flatMap(({ faults }) => Object.keys(faults).map((name) => name.length)));
+  return FAULT_GROUPS.map(({ title, faults }) => {
+    const lines = Object.entries(faults).map(([name, { description }]) => `  ${name.padEnd(widest)}  ${description}`);
+    return [`${title}:`, ...lines, ""].join("\n");
+  })
+    .join("\n")
+    .trimEnd();
 }
 
 function openMarket({ replay, directory, seed }: SandboxCommandOptions, now: () => number): Market {
