@@ -3,6 +3,7 @@
     python read_batches.py STORE_FOLDER DATE
 """
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -39,6 +40,9 @@ def main(store: Path, date: str) -> None:
         types = {field.name: field.type for field in table.schema}
         assert types == COLUMNS, f"{path}: {types}"
         assert table.num_rows == batch["rows"], path
+        seal = table.schema.metadata[b"asx-eod.file-sha256"]
+        unsealed = path.read_bytes().replace(seal, b"0" * 64)
+        assert hashlib.sha256(unsealed).hexdigest().encode() == seal, f"{path} is not what was sealed"
         symbols = table.column("symbol").to_pylist()
         assert symbols == sorted(symbols), f"{path} is not sorted by symbol"
         tables.append(table)

@@ -2,6 +2,7 @@ import { StoredFileError } from "../domain/errors.ts";
 import { parseRawDataKey, rawDataPrefix, runKey } from "../domain/object-keys.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
 import { parseRunSummary } from "../domain/parse-run-summary.ts";
+import { checkSeal } from "../stores/file-seal.ts";
 import { sha256 } from "../stores/sha256.ts";
 
 /** A batch file's bytes, checked where there was something to check them against. */
@@ -12,9 +13,9 @@ export interface DayFile {
 
 /**
  * The batch files of a date: those its run summary names, each with the SHA-256 it says, or those that
- * a listing finds where there is no summary.
+ * a listing finds where there is no summary, each compared with its seal where it has one.
  * @returns undefined where nothing is stored for the date; no files where the market was closed.
- * @throws StoredFileError where a named file is missing or has other bytes.
+ * @throws StoredFileError where a named file is missing or a file has other bytes.
  */
 export async function readDayFiles(store: ObjectStore, date: string): Promise<DayFile[] | undefined> {
   const key = runKey(date);
@@ -54,5 +55,10 @@ async function listedFiles(store: ObjectStore, date: string): Promise<DayFile[] 
 async function readListed(store: ObjectStore, key: string): Promise<DayFile> {
   const bytes = await store.get(key);
   if (bytes === undefined) throw new StoredFileError(`${store.locate(key)} vanished while it was read; try again`);
+  if (checkSeal(bytes) === "broken") {
+    throw new StoredFileError(
+      `${store.locate(key)} is damaged: its bytes are not those it was written with; restore it, or delete it and run the date again`,
+    );
+  }
   return { key, bytes };
 }

@@ -1,4 +1,3 @@
-import { parquetMetadata, parquetReadObjects } from "hyparquet";
 import * as z from "zod";
 import type { Bar } from "../../domain/bar.ts";
 import {
@@ -11,7 +10,9 @@ import { type SymbolReport, symbolReport } from "../../domain/batch.ts";
 import { messageOf, StoredFileError } from "../../domain/errors.ts";
 import { parseRawDataKey } from "../../domain/object-keys.ts";
 import { barOfRow, type StoredRow } from "../../domain/stored-bar.ts";
+import { checkSeal } from "../../stores/file-seal.ts";
 import { batchDigest } from "./batch-digest.ts";
+import { checkFrame, type ParquetTable, readTable, readTableApart } from "./parquet-table.ts";
 
 /** What a batch file holds. */
 export interface BatchContents {
@@ -24,29 +25,33 @@ export interface BatchContents {
 
 const REQUIRED_COLUMNS = BAR_COLUMNS.filter(({ nullable }) => !nullable).map(({ name }) => name);
 
+/** Bounds the reading of a file without a seal, in milliseconds: one of all symbols takes a tenth of a second. */
+const READING_DEADLINE_MS = 10_000;
+
 /**
- * Reads a batch file back, whole. Columns that may be null and that an older file lacks are null.
+ * Reads a batch file back, whole. One that is sealed is compared with its seal before anything in it is trusted. Columns
+ * that may be null and that an older file lacks are null.
  * @param key the file's key; its date must be that of every row.
  * @throws StoredFileError that names the key, for anything that is not a batch file of that date.
  */
-export async function decodeBatchFile(key: string, bytes: Uint8Array): Promise<BatchContents> {
+export async function decodeBatchFile(
+  key: string,
+  bytes: Uint8Array,
+  deadlineMs = READING_DEADLINE_MS,
+): Promise<BatchContents> {
   const date = parseRawDataKey(key)?.date;
   if (date === undefined) throw new StoredFileError(`${key} is no key of a batch file`);
   try {
-    const file = new Uint8Array(bytes).buffer;
-    const metadata = parquetMetadata(file);
-    const columns = new Set(metadata.schema.slice(1).map(({ name }) => name));
-    const missing = REQUIRED_COLUMNS.filter((name) => !columns.has(name));
+    const { columns, rows, metadata } = await readChecked(bytes, deadlineMs);
+    const missing = REQUIRED_COLUMNS.filter((name) => !columns.includes(name));
     if (missing.length > 0) throw new Error(`it has no column ${missing.join(", ")}`);
-    const rows = metadata.num_rows === 0n ? [] : await parquetReadObjects({ file, metadata });
-    const metadataOf = (name: string) => metadata.key_value_metadata?.find((entry) => entry.key === name)?.value;
-    const outcomes = metadataOf(OUTCOMES_METADATA_KEY);
+    const outcomes = metadata.get(OUTCOMES_METADATA_KEY);
     const contents: BatchContents = {
       bars: rows.map((row) => barOfRow(storedRow(row), date)),
       reports: outcomes === undefined ? [] : z.array(symbolReport).parse(JSON.parse(outcomes)),
-      source: metadataOf(SOURCE_METADATA_KEY),
+      source: metadata.get(SOURCE_METADATA_KEY),
     };
-    const digest = metadataOf(DIGEST_METADATA_KEY);
+    const digest = metadata.get(DIGEST_METADATA_KEY);
     if (digest !== undefined && digest !== batchDigest(contents)) {
       throw new Error("its values are not those it was written with");
     }
@@ -59,8 +64,16 @@ export async function decodeBatchFile(key: string, bytes: Uint8Array): Promise<B
   }
 }
 
+/** Nothing but an intact seal vouches for the lengths in a file: another is read where it can hold up nobody. */
+async function readChecked(bytes: Uint8Array, deadlineMs: number): Promise<ParquetTable> {
+  checkFrame(bytes);
+  const seal = checkSeal(bytes);
+  if (seal === "broken") throw new Error("its bytes are not those it was written with");
+  return seal === "intact" ? readTable(bytes) : readTableApart(bytes, deadlineMs);
+}
+
 /** A row with dates as text and instants in milliseconds: hyparquet gives both as Date, at UTC. */
-function storedRow(row: Readonly<Record<string, unknown>>): StoredRow {
+function storedRow(row: StoredRow): StoredRow {
   const { date, fetch_timestamp: fetched } = row;
   return {
     ...row,

@@ -11,12 +11,13 @@ import {
 import type { SymbolReport } from "../../domain/batch.ts";
 import { compareSymbols } from "../../domain/symbol.ts";
 import { toEpochDays } from "../../domain/trading-date.ts";
+import { SEAL_METADATA_KEY, sealFile, UNSEALED } from "../../stores/file-seal.ts";
 import { batchDigest } from "./batch-digest.ts";
 import type { BatchContents } from "./batch-file-reader.ts";
 
 /**
  * Encodes a batch file: the bars sorted by symbol, Snappy, one row group; in the file's metadata the
- * outcomes of the symbols without a bar. The same contents give the same bytes.
+ * outcomes of the symbols without a bar, and the file's seal. The same contents give the same bytes.
  */
 export async function encodeBatchFile({ bars, reports, source }: BatchContents): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
@@ -33,13 +34,16 @@ export async function encodeBatchFile({ bars, reports, source }: BatchContents):
     writer.setMetadata(OUTCOMES_METADATA_KEY, JSON.stringify(sorted(reports)));
     if (source !== undefined) writer.setMetadata(SOURCE_METADATA_KEY, source);
     writer.setMetadata(DIGEST_METADATA_KEY, batchDigest({ bars: sorted(bars), reports: sorted(reports), source }));
+    writer.setMetadata(SEAL_METADATA_KEY, UNSEALED);
     for (const bar of sorted(bars)) await writer.appendRow(rowOf(bar));
     await writer.close();
   } catch (thrown) {
     // parquetjs-lite throws bare strings
     throw thrown instanceof Error ? thrown : new Error(`the Parquet writer refused the bars: ${String(thrown)}`);
   }
-  return Buffer.concat(chunks);
+  const file = Buffer.concat(chunks);
+  sealFile(file);
+  return file;
 }
 
 function fieldDefinitions(): Record<string, FieldDefinition> {

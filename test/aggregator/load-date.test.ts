@@ -176,6 +176,17 @@ describe("loading a damaged date", () => {
     }
   });
 
+  it("finds every flipped bit by the file's seal where there is no run summary", async () => {
+    const { key } = await put("-batch-0", [bar("BHP")]);
+    const bytes = (await store.get(key)) ?? new Uint8Array();
+    for (let index = 0; index < bytes.length; index += 97) {
+      const flipped = Uint8Array.from(bytes);
+      flipped[index] = (flipped[index] ?? 0) ^ 1;
+      await store.put(key, flipped);
+      await expectRefused("batch-0.parquet is damaged");
+    }
+  });
+
   it("names a truncated file where there is no run summary", async () => {
     const named = await put("-batch-0", [bar("BHP")]);
     const bytes = (await store.get(named.key)) ?? new Uint8Array();

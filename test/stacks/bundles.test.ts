@@ -6,14 +6,17 @@ import { promisify } from "node:util";
 import { unzipSync } from "fflate";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as z from "zod";
+import { encodeBatchFile } from "../../lambdas/runtime/batch-file-writer.ts";
 import { METRICS, METRICS_NAMESPACE } from "../../lambdas/runtime/metrics.ts";
 import { type RunningSandbox, SANDBOX_PATHS, startSandbox } from "../../sandbox/server.ts";
 import { type Bundle, buildBundles, LAMBDAS, type LambdaName } from "../../stacks/bundles.ts";
+import { createLocalStore } from "../../stores/local-store.ts";
 import { createS3Store } from "../../stores/s3-store.ts";
 import { sha256Base64 } from "../../stores/sha256.ts";
 import { startS3Server, type TestS3Server } from "../support/s3-server.ts";
 import { EVENING } from "../support/test-runtime.ts";
 import { createTinyMarket } from "../support/tiny-market.ts";
+import { unsealed } from "../support/unsealed.ts";
 
 const run = promisify(execFile);
 const DAY = "2024-05-31";
@@ -165,6 +168,21 @@ describe("the built Lambdas", () => {
         .filter((name) => !absent.includes(name))
         .sort(),
     );
+  });
+
+  it("read a batch file without a seal in a thread of their own, which runs the bundle too", async () => {
+    const store = createLocalStore(join(folder, "older"));
+    const bytes = await encodeBatchFile({
+      bars: [],
+      reports: [{ symbol: "CBA", outcome: "noTrade" }],
+      source: "stand-in",
+    });
+    await store.put(`raw-data/${DAY}-batch-1.parquet`, unsealed(bytes));
+    const environment = { STORE_URL: store.url, YAHOO_URL: sandbox.url, REQUESTS_PER_SECOND: "unlimited" };
+    const event = { date: DAY, batchNumber: 0, symbols: ["BHP", "CBA"] };
+    expect(await invoke("batch-fetcher", event, environment)).toMatchObject({ returned: { rows: 1 } });
+    await store.put(`raw-data/${DAY}-batch-1.parquet`, unsealed(bytes).fill(0xff, 4, bytes.length - 8));
+    expect((await invoke("batch-fetcher", event, environment)).thrown).toMatchObject({ name: "StoredFileError" });
   });
 
   it.each(LAMBDAS)("of the %s refuses an environment without a store by name", async (name) => {
