@@ -47,6 +47,12 @@ const MUTANTS: readonly Mutant[] = [
     tests: ["test/aggregator", "test/cli"],
   },
   {
+    name: "a batch file whose seal nobody compares",
+    file: "lambdas/runtime/batch-file-reader.ts",
+    change: ['if (seal === "broken") throw', "if (seal === undefined) throw"],
+    tests: ["test/lambdas/damaged-batch-file.test.ts"],
+  },
+  {
     name: "a run summary that takes any file for its fetcher's",
     file: "lambdas/run-summary/summarise-run.ts",
     change: ["if (file?.sha256 !== result.sha256) {", "if (file === null) {"],
