@@ -2,6 +2,7 @@ import type { Bar } from "../domain/bar.ts";
 import { DateNotStoredError } from "../domain/errors.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
 import { parseInput } from "../domain/parse.ts";
+import { shellWord } from "../domain/text.ts";
 import { tradingDate } from "../domain/trading-date.ts";
 import { openStore, type StoreOptions } from "../stores/open-store.ts";
 import { readDayFiles } from "./day-files.ts";
@@ -44,7 +45,7 @@ export class Aggregator {
     const files = await readDayFiles(this.#store, checked);
     if (files === undefined) {
       throw new DateNotStoredError(
-        `${this.#store.url} holds no bars of ${checked}; run that date first: npx asx run --date ${checked} --store ${this.#store.url}`,
+        `${this.#store.url} holds no bars of ${checked}; run that date first: npx asx run --date ${checked} --store ${shellWord(this.#store.url)}`,
       );
     }
     return this.#engine.readBars(files, checked);

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { InvalidInputError, messageOf } from "../domain/errors.ts";
+import { printable, shorten } from "../domain/text.ts";
 import { executeCommand } from "./execute.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
 import { runCommand } from "./run.ts";
@@ -18,6 +19,9 @@ Examples:
 
 Exit codes: 0 done, 1 failed, 2 a run is partial, 64 bad usage, 130 interrupted.
 Each command's --help says more.`;
+
+/** The most characters of a message about what was typed. */
+const LONGEST_ERROR = 500;
 
 /** The `asx` command with all its verbs; it does nothing until it is given arguments. */
 export function makeProgram(terminal: Terminal): Command {
@@ -40,6 +44,8 @@ export function makeProgram(terminal: Terminal): Command {
         writeErr: (text) => terminal.stderr.write(text),
         getOutHelpWidth: () => 100,
         getErrHelpWidth: () => 100,
+        // The message quotes what was typed.
+        outputError: (text, write) => write(`${shorten(printable(text), LONGEST_ERROR)}\n`),
       });
   }
   for (const command of commands) program.addCommand(command);

@@ -2,6 +2,7 @@ import { SYMBOL_OUTCOMES, type SymbolOutcome } from "../domain/batch.ts";
 import { rawDataPrefix, runKey } from "../domain/object-keys.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
 import type { RunSummary } from "../domain/run-summary.ts";
+import { shellWord } from "../domain/text.ts";
 import { duration, size, whole } from "./numbers.ts";
 import { renderTable } from "./table.ts";
 
@@ -47,7 +48,7 @@ export function describeRun(
 
 /** The option that names a store in a command, with a space before it; empty for the default one. */
 export function storeOption({ url }: Pick<ObjectStore, "url">): string {
-  return url === "file:./data" ? "" : ` --store ${url}`;
+  return url === "file:./data" ? "" : ` --store ${shellWord(url)}`;
 }
 
 /** The outcomes of a summary, one a line, with what they mean. */

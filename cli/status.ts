@@ -4,6 +4,7 @@ import { parseRawDataKey, parseRunKey, rawDataPrefix, runKey, runsPrefix } from 
 import type { ObjectStore, StoredObject } from "../domain/object-store.ts";
 import { parseRunSummary } from "../domain/parse-run-summary.ts";
 import type { BatchEntry, RunSummary } from "../domain/run-summary.ts";
+import { printable } from "../domain/text.ts";
 import { createTradingCalendar } from "../domain/trading-calendar.ts";
 import { endpointOf, openStore } from "../stores/open-store.ts";
 import { sha256 } from "../stores/sha256.ts";
@@ -114,8 +115,8 @@ function describeRunState(
     outcomeTable(summary),
     "",
     `Bars:    ${whole(rows)} of ${whole(symbols.total)} symbols, in ${whole(files.length)} files (${size(bytes)})`,
-    `Symbols: ${list}`,
-    ...symbols.warnings.map((warning) => `Warning: ${warning}`),
+    `Symbols: ${printable(list)}`,
+    ...symbols.warnings.map((warning) => `Warning: ${printable(warning)}`),
     ...named(
       "Missing files",
       files.filter(({ state }) => state === "missing").map(({ key }) => store.locate(key)),
@@ -139,7 +140,7 @@ function withReason({ symbol, reason }: SymbolReport): string {
 
 function named(heading: string, items: readonly string[]): string[] {
   if (items.length === 0) return [];
-  const shown = items.slice(0, SYMBOLS_NAMED).map((item) => `  ${item}`);
+  const shown = items.slice(0, SYMBOLS_NAMED).map((item) => `  ${printable(item)}`);
   const more = items.length - shown.length;
   return [
     `${heading}: ${whole(items.length)}`,

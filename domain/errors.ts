@@ -2,6 +2,7 @@
  * The project's errors. `name` is a literal because Lambda reports it as the error's type and the
  * workflow's `ErrorEquals` matches it; `kind` says whether trying again can heal it.
  */
+import { printable } from "./text.ts";
 
 /** Whether the same call can succeed later (`transient`) or only after somebody changes something (`terminal`). */
 export type ErrorKind = "transient" | "terminal";
@@ -120,8 +121,8 @@ export function isTransient(error: unknown): boolean {
   return error instanceof AsxEodError && error.kind === "transient";
 }
 
-/** The message of anything that was thrown, on one line. */
+/** The message of anything that was thrown, on one line and without what a terminal would obey. */
 export function messageOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return message.replaceAll(/\s+/g, " ").trim();
+  return printable(message);
 }

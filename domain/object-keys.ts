@@ -3,6 +3,7 @@
  * is `x`, and `parse` is undefined for every text that `build` cannot give.
  */
 import { InvalidInputError } from "./errors.ts";
+import { quote } from "./text.ts";
 import { isTradingDate } from "./trading-date.ts";
 
 const SYMBOLS_PREFIX = "symbols/";
@@ -90,14 +91,14 @@ export function assertSafeKey(key: string): void {
   const safe = parts.every((part) => /^[A-Za-z0-9_=-][A-Za-z0-9._=-]*$/.test(part) && part.length <= 200);
   if (!safe || key.length > 900) {
     throw new InvalidInputError(
-      `key ${JSON.stringify(key.slice(0, 80))} is not a safe object key: use letters, digits, . _ = - and single slashes`,
+      `key ${quote(key)} is not a safe object key: use letters, digits, . _ = - and single slashes`,
     );
   }
 }
 
 function checkedDate(date: string): string {
   if (!isTradingDate(date)) {
-    throw new InvalidInputError(`date ${JSON.stringify(date.slice(0, 40))} does not exist or is not YYYY-MM-DD`);
+    throw new InvalidInputError(`date ${quote(date, 40)} does not exist or is not YYYY-MM-DD`);
   }
   return date;
 }

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { InvalidInputError } from "./errors.ts";
+import { quote } from "./text.ts";
 
 const LONGEST_SHOWN = 80;
 const HIDDEN = "(hidden)";
@@ -32,7 +33,9 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
 function show(value: unknown, path: string): string {
   if (value === undefined) return "missing";
   if (isSecret(path)) return HIDDEN;
-  const text = typeof value === "object" || typeof value === "string" ? toJson(value) : String(value);
+  if (typeof value === "string")
+    return value.length > LONGEST_SHOWN ? `${quote(value, LONGEST_SHOWN)}...` : quote(value);
+  const text = typeof value === "object" ? toJson(value) : String(value);
   return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}...` : text;
 }
 
