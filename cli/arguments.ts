@@ -1,8 +1,9 @@
 /** Parses the command line's values. Each parser throws an InvalidArgumentError that says what is allowed. */
 import { InvalidArgumentError } from "commander";
 import { messageOf } from "../domain/errors.ts";
-import { asxSymbol } from "../domain/symbol.ts";
+import { toSymbol } from "../domain/symbol.ts";
 import { isTradingDate } from "../domain/trading-date.ts";
+import { isUpstreamAddress } from "../lambdas/runtime/environment.ts";
 import { type FaultShares, parseFaultShares } from "../sandbox/faults.ts";
 import { openStore } from "../stores/open-store.ts";
 
@@ -20,9 +21,10 @@ export function symbolsArgument(text: string): string[] {
 
 /** One ASX code, in either case. */
 export function symbolArgument(text: string): string {
-  const symbol = asxSymbol.safeParse(text.toUpperCase());
-  if (!symbol.success) throw new InvalidArgumentError("Allowed are ASX codes: 3 to 6 of A-Z and 0-9, such as BHP.");
-  return symbol.data;
+  const symbol = toSymbol(text);
+  if (symbol === undefined)
+    throw new InvalidArgumentError("Allowed are ASX codes: 3 to 6 of A-Z and 0-9, such as BHP.");
+  return symbol;
 }
 
 /** Dates separated by commas. */
@@ -60,11 +62,7 @@ export function storeArgument(text: string): string {
 
 /** Where a run gets its data: the real addresses, a sandbox in the process, or a base address that serves both. */
 export function sourceArgument(text: string): string {
-  const url = URL.parse(text);
-  const isBase =
-    url !== null && (url.protocol === "http:" || url.protocol === "https:") && url.search === "" && url.hash === "";
-  if (text === "live" || text === "sandbox" || (isBase && url.username === "" && url.password === ""))
-    return text.replace(/\/+$/, "");
+  if (text === "live" || text === "sandbox" || isUpstreamAddress(text)) return text.replace(/\/+$/, "");
   throw new InvalidArgumentError("Allowed are live, sandbox, or the http:// address of a sandbox.");
 }
 

@@ -8,6 +8,11 @@ export const asxSymbol = z
   .string()
   .regex(/^[A-Z0-9]{3,6}$/, "expected an ASX code: 3 to 6 of A-Z and 0-9, such as BHP");
 
+/** The ASX code in a text of either case, or undefined. Only letters of ASCII have a case here: elsewhere `ﬁx` becomes `FIX`. */
+export function toSymbol(text: string): string | undefined {
+  return /^[A-Za-z0-9]{3,6}$/.test(text) ? text.toUpperCase() : undefined;
+}
+
 /** The suffix by which the provider knows stocks of the ASX. */
 const PROVIDER_SUFFIX = ".AX";
 

@@ -1,21 +1,30 @@
 /** The forms of environment variables that several Lambdas share. */
+import { isIP } from "node:net";
 import * as z from "zod";
 import { asxSymbol } from "../../domain/symbol.ts";
 import { tradingDate } from "../../domain/trading-date.ts";
 
-/** An address to ask: http or https, without credentials, query or fragment, and without a slash at its end. */
+/** An address to ask, without a slash at its end. */
 export const upstreamAddress = z
   .string()
   .refine(
     (text) => isUpstreamAddress(text),
-    "expected an http:// or https:// address without credentials, query or fragment",
+    "expected an https:// address, or an http:// one of this machine, without credentials, query or fragment",
   )
   .transform((text) => text.replace(/\/+$/, ""));
 
-function isUpstreamAddress(text: string): boolean {
-  const url = URL.parse(text);
-  if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) return false;
-  return url.username === "" && url.password === "" && url.search === "" && url.hash === "";
+/**
+ * Whether a text is an address that may be asked: https, or http where nothing travels far, on this machine or at a
+ * neighbour whose name has no dot. An IP address is only ever this machine's: those of networks and of the metadata of
+ * clouds give away what is none of an upstream's business.
+ */
+export function isUpstreamAddress(text: string): boolean {
+  // A parser of addresses forgives what is left out, white space and backslashes; a reader of settings would be misled.
+  const url = /^https?:\/\/[^/\\\s\p{Cc}][^\\\s\p{Cc}]*$/u.test(text) ? URL.parse(text) : null;
+  if (url === null || url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") return false;
+  const { hostname, protocol } = url;
+  if (isIP(hostname) !== 0 || hostname.startsWith("[")) return hostname.startsWith("127.") || hostname === "[::1]";
+  return protocol === "https:" || !hostname.includes(".");
 }
 
 /** Dates, separated by commas, on which the exchange is closed besides those the rules know. */

@@ -11,13 +11,22 @@ import { tradingDate } from "../../domain/trading-date.ts";
 /** The columns of a symbols CSV, in their order. */
 export const SYMBOLS_CSV_COLUMNS = ["symbol", "name", "industry_group", "listing_date", "market_cap"] as const;
 
+/**
+ * What a spreadsheet takes for a formula, or what moves into the next cell or line: = + - @ in both widths, also behind
+ * characters that are not seen, and control characters. With apostrophes before it, it is marked already or looks so.
+ */
+const FORMULA = /^'*(?:[\p{Cc}\p{Cf}\p{Z}]*[=+\-@＝＋－＠]|\p{Cc})/u;
+
+/** Texts with these are quoted besides those that CSV has to quote: marked ones and any with control characters. */
+const QUOTED = [/^'/, /\p{Cc}/u];
+
 const emptyIsNull = z.literal("").transform(() => null);
 
 const csvRow = z
   .object({
     symbol: asxSymbol,
-    name: z.string(),
-    industry_group: z.string(),
+    name: z.string().transform(unmark),
+    industry_group: z.string().transform(unmark),
     listing_date: z.union([emptyIsNull, tradingDate]),
     market_cap: z.union([emptyIsNull, z.coerce.number().nonnegative()]),
   })
@@ -40,17 +49,17 @@ export interface StoredList {
 
 /**
  * The symbols CSV: a header, one line a listing in the order given, empty where a value is not known.
- * Texts that a spreadsheet would run as a formula begin with an apostrophe.
+ * Texts that a spreadsheet would run as a formula begin with an apostrophe, which reading takes off again.
  */
 export function encodeSymbolsCsv(listings: readonly Listing[]): Uint8Array {
   const rows = listings.map(({ symbol, name, industryGroup, listingDate, marketCap }) => [
     symbol,
-    name,
-    industryGroup,
+    mark(name),
+    mark(industryGroup),
     listingDate,
     marketCap,
   ]);
-  return new TextEncoder().encode(stringify([[...SYMBOLS_CSV_COLUMNS], ...rows], { escape_formulas: true }));
+  return new TextEncoder().encode(stringify([[...SYMBOLS_CSV_COLUMNS], ...rows], { quoted_match: QUOTED }));
 }
 
 /**
@@ -67,6 +76,16 @@ export function decodeSymbolsCsv(key: string, bytes: Uint8Array): Listing[] {
       { cause },
     );
   }
+}
+
+/** The text of a cell: what could be a formula, or be mistaken for a marked one, has an apostrophe more. */
+function mark(text: string): string {
+  return FORMULA.test(text) ? `'${text}` : text;
+}
+
+/** What was marked. */
+function unmark(cell: string): string {
+  return cell.startsWith("'") && FORMULA.test(cell) ? cell.slice(1) : cell;
 }
 
 /** The dates of all stored lists, oldest first. */

@@ -5,7 +5,8 @@
 import { parse } from "csv-parse/sync";
 import { DirectoryRefusedError, messageOf } from "../../domain/errors.ts";
 import type { Listing } from "../../domain/listing.ts";
-import { asxSymbol } from "../../domain/symbol.ts";
+import { toSymbol } from "../../domain/symbol.ts";
+import { quote, withoutControls } from "../../domain/text.ts";
 import { isTradingDate } from "../../domain/trading-date.ts";
 
 /** A directory as read. */
@@ -41,9 +42,7 @@ export function parseDirectory(bytes: Uint8Array): Directory {
   const lines = parseLines(bytes);
   const torn = lines.flat().find((text) => /[\r\n][^\r\n]*,/.test(text));
   if (torn !== undefined) {
-    throw new DirectoryRefusedError(
-      `a quote is never closed: one value holds lines of others, ${JSON.stringify(torn.slice(0, 60))}`,
-    );
+    throw new DirectoryRefusedError(`a quote is never closed: one value holds lines of others, ${quote(torn, 60)}`);
   }
   const headerIndex = lines
     .slice(0, HEADER_LINES)
@@ -59,15 +58,16 @@ export function parseDirectory(bytes: Uint8Array): Directory {
   const duplicates = new Set<string>();
   const refusedCodes: string[] = [];
   for (const line of lines.slice(headerIndex + 1)) {
-    const code = cell(line, columns.symbol).toUpperCase();
-    if (!asxSymbol.safeParse(code).success) {
-      refusedCodes.push(code);
+    const text = cell(line, columns.symbol);
+    const code = toSymbol(text);
+    if (code === undefined) {
+      refusedCodes.push(text);
       continue;
     }
     const listing: Listing = {
       symbol: code,
-      name: cell(line, columns.name),
-      industryGroup: cell(line, columns.industryGroup),
+      name: withoutControls(cell(line, columns.name)),
+      industryGroup: withoutControls(cell(line, columns.industryGroup)),
       listingDate: parseListingDate(cell(line, columns.listingDate)),
       marketCap: parseMarketCap(cell(line, columns.marketCap)),
     };
@@ -135,5 +135,5 @@ function merge(first: Listing, second: Listing): Listing {
 }
 
 function beginning(bytes: Uint8Array): string {
-  return JSON.stringify(new TextDecoder().decode(bytes.subarray(0, 60)));
+  return quote(new TextDecoder().decode(bytes.subarray(0, 60)));
 }

@@ -4,6 +4,7 @@ import type { Listing } from "../../domain/listing.ts";
 import { symbolsKey } from "../../domain/object-keys.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
 import { compareSymbols } from "../../domain/symbol.ts";
+import { quote } from "../../domain/text.ts";
 import type { TradingCalendar } from "../../domain/trading-calendar.ts";
 import { daysBetween, describeSettling, settledInstant } from "../../domain/trading-date.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -188,7 +189,7 @@ function directoryWarnings({ duplicates, refusedCodes }: Directory): string[] {
 }
 
 function name(codes: readonly string[]): string {
-  const named = codes.slice(0, SYMBOLS_NAMED).map((code) => JSON.stringify(code.slice(0, 20)));
+  const named = codes.slice(0, SYMBOLS_NAMED).map((code) => quote(code, 20));
   const more = codes.length - named.length;
   return more > 0 ? `${named.join(", ")} and ${more} more` : named.join(", ");
 }

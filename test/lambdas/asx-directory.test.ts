@@ -133,7 +133,8 @@ describe("a name", () => {
   it.each([
     ['ACM,"ACME, HOLDINGS, LTD."', "ACME, HOLDINGS, LTD."],
     ['ACM,"THE ""ACME"" COMPANY"', 'THE "ACME" COMPANY'],
-    ['ACM,"ACME\nHOLDINGS"', "ACME\nHOLDINGS"],
+    ['ACM,"ACME\nHOLDINGS"', "ACME HOLDINGS"],
+    ["ACM,\u001b[2JACME\u0000\u0007 \u202eHOLDINGS\u009b", "[2JACME   HOLDINGS"],
     ["ACM, ACME  HOLDINGS ", "ACME  HOLDINGS"],
     ['ACM,"ACMÉ – 株式会社"', "ACMÉ – 株式会社"],
     ["ACM,", ""],
@@ -161,6 +162,7 @@ describe("a code", () => {
     "__proto__",
     "constructor",
     "ÄBC",
+    "ﬁx", // in capitals FIX
     '"ABC\nDEF"',
   ])("that is none is reported and its line left out: %j", (code) => {
     const { listings, duplicates, refusedCodes } = parse(`ASX code,Company name\n${code},BAD\nACM,ACME\n`);

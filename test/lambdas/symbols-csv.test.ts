@@ -1,3 +1,4 @@
+import { parse } from "csv-parse/sync";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { StoredFileError } from "../../domain/errors.ts";
@@ -7,13 +8,18 @@ import { createMemoryStore } from "../support/memory-store.ts";
 
 const KEY = "symbols/2024-05-31-symbols.csv";
 
-/** Any text that a spreadsheet would not take for a formula. */
-const plainText = fc.string({ unit: "grapheme" }).filter((text) => !/^[=+\-@\t\r＝＋－＠]/u.test(text));
+/** Any text at all, many of which a spreadsheet would take for a formula, or CSV for more than one value. */
+const anyText = fc
+  .tuple(
+    fc.string({ unit: fc.constantFrom("'", "=", "+", "-", "@", "\t", "\r", "\n", " ", '"', "＝", "\0"), maxLength: 3 }),
+    fc.oneof(fc.string({ unit: "binary" }), fc.string({ minLength: 1_000, maxLength: 5_000 })),
+  )
+  .map((parts) => parts.join(""));
 
 const anyListing: fc.Arbitrary<Listing> = fc.record({
   symbol: fc.stringMatching(/^[A-Z0-9]{3,6}$/),
-  name: plainText,
-  industryGroup: plainText,
+  name: anyText,
+  industryGroup: anyText,
   listingDate: fc.constantFrom(null, "2018-09-12", "1885-08-13"),
   marketCap: fc.option(fc.maxSafeNat()),
 });
@@ -27,10 +33,39 @@ describe("the symbols CSV", () => {
     );
   });
 
-  it.each(["=HYPERLINK(1)", "+1", "-1", "@SUM(A1)"])("keeps a spreadsheet from running the name %s", (name) => {
+  it.each([
+    '=HYPERLINK("http://x","y")',
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "＝1",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    "\0",
+    " =1",
+    "\u200b=1",
+    "'=1",
+    "''-1",
+  ])("marks the name %j with an apostrophe in quotes, so that no spreadsheet runs it (X01)", (name) => {
+    const listing = { symbol: "BHP", name, industryGroup: "=1", listingDate: null, marketCap: null };
+    const csv = new TextDecoder().decode(encodeSymbolsCsv([listing]));
+    const cell = `"'${name.replaceAll('"', '""')}"`;
+    expect(csv).toBe(`symbol,name,industry_group,listing_date,market_cap\nBHP,${cell},"'=1",,\n`);
+    expect(decodeSymbolsCsv(KEY, encodeSymbolsCsv([listing]))).toEqual([listing]);
+  });
+
+  it.each(["'TIS LIMITED", "'", "A=B", "3D-X", "(+61)"])("leaves the name %j as it is", (name) => {
     const listing = { symbol: "BHP", name, industryGroup: "", listingDate: null, marketCap: null };
     const csv = new TextDecoder().decode(encodeSymbolsCsv([listing]));
-    expect(csv.split("\n")[1]).toBe(`BHP,'${name},,,`);
+    expect(parse(csv, { columns: true })).toMatchObject([{ name }]);
+    expect(decodeSymbolsCsv(KEY, new TextEncoder().encode(csv))).toEqual([listing]);
+  });
+
+  it("takes a header __proto__ for a column it does not know (X07)", () => {
+    const text = "symbol,name,industry_group,listing_date,market_cap,__proto__\nBHP,,,,,x\n";
+    expect(decodeSymbolsCsv(KEY, new TextEncoder().encode(text))).toMatchObject([{ symbol: "BHP" }]);
+    expect(Object.keys(Object.prototype)).toEqual([]);
   });
 
   it("keeps codes that look like numbers or nothing as text", () => {

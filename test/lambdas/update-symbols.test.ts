@@ -120,7 +120,7 @@ describe("the symbol updater", () => {
     const { update } = setUp({ current: `${directory("BHP")}\n../../x,Traversal,,,` });
     const { symbols, metadata } = await update();
     expect(symbols).toEqual(["BHP"]);
-    expect(metadata.warnings).toEqual([expect.stringContaining("../../X")]);
+    expect(metadata.warnings).toEqual([expect.stringContaining("../../x")]);
   });
 
   it("sends the access token to the current address only, and never logs it", async () => {
