@@ -1,10 +1,13 @@
 import { fileURLToPath } from "node:url";
 import { InvalidInputError } from "../domain/errors.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
+import { quote } from "../domain/text.ts";
 import { createLocalStore } from "./local-store.ts";
 import { createS3Store } from "./s3-store.ts";
 
 const S3_ADDRESS = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*))?$/;
+/** Characters that no folder's name needs and that a terminal would obey. */
+const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u;
 const FOLDER_NAME = /^[A-Za-z0-9_=-][A-Za-z0-9._=-]*$/;
 
 /** How a store is reached, beside its address. */
@@ -26,6 +29,7 @@ export function endpointOf(environment: Readonly<Record<string, string | undefin
  * @throws InvalidInputError for any other address.
  */
 export function openStore(url: string, { endpoint, region }: StoreOptions = {}): ObjectStore {
+  if (typeof url !== "string") throw refused(url); // a notebook need not know types
   if (url.startsWith("file:")) return createLocalStore(folderOf(url));
   const match = S3_ADDRESS.exec(url);
   const bucket = match?.[1];
@@ -45,16 +49,17 @@ export function openStore(url: string, { endpoint, region }: StoreOptions = {}):
 function folderOf(url: string): string {
   try {
     const folder = url.startsWith("file://") ? fileURLToPath(url) : url.slice("file:".length);
-    if (folder !== "" && folder !== "/" && !folder.startsWith("~") && !folder.includes("\0")) return folder;
+    if (folder !== "" && folder !== "/" && !folder.startsWith("~") && !CONTROL.test(folder)) return folder;
   } catch (cause) {
     throw refused(url, cause);
   }
   throw refused(url);
 }
 
-function refused(url: string, cause?: unknown): InvalidInputError {
+function refused(url: unknown, cause?: unknown): InvalidInputError {
+  const given = typeof url === "string" ? quote(url, 120) : `of type ${typeof url}`;
   return new InvalidInputError(
-    `store ${JSON.stringify(url.slice(0, 120))} is no address of a store; allowed are file:FOLDER (file:./data) and s3://BUCKET[/FOLDER]`,
+    `store ${given} is no address of a store; allowed are file:FOLDER (file:./data) and s3://BUCKET[/FOLDER]`,
     { cause },
   );
 }
