@@ -53,6 +53,12 @@ const MUTANTS: readonly Mutant[] = [
     tests: ["test/lambdas/damaged-batch-file.test.ts"],
   },
   {
+    name: "a symbols CSV that a spreadsheet runs",
+    file: "lambdas/runtime/symbols-csv.ts",
+    change: ["return FORMULA.test(text) ?", "return FORMULA.test(`x${text}`) ?"],
+    tests: ["test/lambdas/symbols-csv.test.ts"],
+  },
+  {
     name: "a run summary that takes any file for its fetcher's",
     file: "lambdas/run-summary/summarise-run.ts",
     change: ["if (file?.sha256 !== result.sha256) {", "if (file === null) {"],
