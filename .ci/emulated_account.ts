@@ -11,10 +11,13 @@ import { text } from "node:stream/consumers";
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { CreateStateMachineCommand, SFNClient } from "@aws-sdk/client-sfn";
 import { openUpstream } from "../cli/upstream.ts";
+import type { RunSummary } from "../domain/run-summary.ts";
 import { createBatchFetcher } from "../lambdas/batch-fetcher/handler.ts";
 import { createRunSummary } from "../lambdas/run-summary/handler.ts";
 import { systemClock } from "../lambdas/runtime/clock.ts";
+import { readRunSummary } from "../lambdas/runtime/earlier-sessions.ts";
 import { silentMetrics } from "../lambdas/runtime/metrics.ts";
+import { takeRunLock } from "../lambdas/runtime/run-lock.ts";
 import type { Handler, Runtime } from "../lambdas/runtime/runtime.ts";
 import { createSymbolUpdater } from "../lambdas/symbol-updater/handler.ts";
 import { STATE_SECONDS } from "../stacks/time-outs.ts";
@@ -28,6 +31,10 @@ export interface EmulatedAccount {
   readonly environment: Readonly<Record<string, string>>;
   /** Keeps the symbol updater from answering until the function that is returned is called. */
   holdSymbols(): () => void;
+  /** What the account's bucket has of a date. */
+  summaryOf(date: string): Promise<RunSummary>;
+  /** Holds the lock on a date, as another execution would. */
+  lock(date: string): Promise<void>;
   /** From here on no function can be invoked. */
   closeFunctions(): Promise<void>;
   close(): Promise<void>;
@@ -72,7 +79,7 @@ export async function startEmulatedAccount(venv: string): Promise<EmulatedAccoun
   const updateSymbols = createSymbolUpdater(settings, runtime);
   handlers.set(`${FUNCTIONS}symbol-updater`, (event) => held.then(() => updateSymbols(event)));
   handlers.set(`${FUNCTIONS}batch-fetcher`, createBatchFetcher(settings, runtime));
-  handlers.set(`${FUNCTIONS}run-summary`, createRunSummary(runtime));
+  handlers.set(`${FUNCTIONS}run-summary`, createRunSummary(settings, runtime));
 
   async function closeFunctions(): Promise<void> {
     if (!functions.listening) return;
@@ -91,6 +98,13 @@ export async function startEmulatedAccount(venv: string): Promise<EmulatedAccoun
       });
       return release;
     },
+    async summaryOf(date) {
+      const summary = await readRunSummary(runtime.store, date);
+      if (summary === undefined) throw new Error(`${date} has no run summary`);
+      return summary;
+    },
+    lock: (date) =>
+      takeRunLock(runtime.store, date, { run: "another" }, { clock: systemClock, expiresAfterMs: 3_600_000 }),
     closeFunctions,
     async close() {
       await closeFunctions();

@@ -79,8 +79,18 @@ async function checkOtherEnds(): Promise<void> {
   check("tells of a day without a bar", empty, 1);
   assert.match(empty.stdout, /^ASX 2024-05-30: failed/m);
 
+  const caughtUp = await execute("--date", DAY, "--catch-up", "--again", "--wait", "--json");
+  check("reads the last sessions again", caughtUp, 0);
+  for (const session of ["2024-05-27", "2024-05-28", "2024-05-29", "2024-05-30"]) {
+    assert.equal((await account.summaryOf(session)).status, "complete", session);
+  }
+
+  await account.lock("2024-05-24");
+  const underWay = await execute("--date", "2024-05-24", "--wait");
+  check("leaves a date to the run that has it", underWay, 1, "2024-05-24 is being run by the execution another since");
+
   await account.closeFunctions();
-  const broken = await execute("--date", "2024-05-29", "--wait");
+  const broken = await execute("--date", "2024-05-23", "--wait");
   check("tells of a run that broke off", broken, 1, "ended without a run summary: FAILED: NoSymbols");
   assert.match(broken.stderr, /WARN UpdateSymbols failed: /);
   assert.equal(broken.stdout, "");

@@ -36,8 +36,8 @@ const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a batch that does not read again what another writer changed",
-    file: "lambdas/batch-fetcher/store-batch.ts",
-    change: ["merge(current?.contents, fetched, asked)", "merge(before?.contents, fetched, asked)"],
+    file: "lambdas/batch-fetcher/store-session.ts",
+    change: ["merge(current?.contents, fetched", "merge(before?.contents, fetched"],
     tests: ["test/lambdas/fetch-batch.test.ts"],
   },
   {
@@ -59,9 +59,9 @@ const MUTANTS: readonly Mutant[] = [
     tests: ["test/lambdas/symbols-csv.test.ts"],
   },
   {
-    name: "a run summary that takes any file for its fetcher's",
-    file: "lambdas/run-summary/summarise-run.ts",
-    change: ["if (file?.sha256 !== result.sha256) {", "if (file === null) {"],
+    name: "a run summary that does not miss what a file has lost",
+    file: "lambdas/run-summary/collect-outcomes.ts",
+    change: ["rows < result.rows - withdrawn", "rows < 0"],
     tests: ["test/lambdas/summarise-run.test.ts"],
   },
   {
@@ -85,8 +85,38 @@ const MUTANTS: readonly Mutant[] = [
   {
     name: "a lock that does not keep the second run out",
     file: "lambdas/runtime/run-lock.ts",
-    change: ["Date.parse(other.expiresAt) > clock.now() && !isDead(other)", "other.run === run && !isDead(other)"],
+    change: ["Date.parse(stored.expiresAt) > now &&", "Date.parse(stored.expiresAt) < 0 &&"],
     tests: ["test/lambdas/run-lock.test.ts"],
+  },
+  {
+    name: "workers that take each other's share of the request budget",
+    file: "lambdas/batch-fetcher/request-slots.ts",
+    change: ["return first + ((((lane - first) % lanes) + lanes) % lanes);", "return first;"],
+    tests: ["test/lambdas/upstream-gate.test.ts"],
+  },
+  {
+    name: "a breaker that never opens",
+    file: "lambdas/batch-fetcher/upstream-gate.ts",
+    change: ["badInARow === BAD_ANSWERS_TO_CLOSE", "badInARow === -BAD_ANSWERS_TO_CLOSE"],
+    tests: ["test/lambdas/upstream-gate.test.ts", "test/lambdas/fetch-batch.test.ts"],
+  },
+  {
+    name: "a bar that is replaced without a record",
+    file: "lambdas/batch-fetcher/store-session.ts",
+    change: ["await storeRevisions(key, revisions, runtime);", "await storeRevisions(key, [], runtime);"],
+    tests: ["test/lambdas/fetch-batch.test.ts", "test/cli/daily-workflow.test.ts"],
+  },
+  {
+    name: "yesterday's market taken for today's",
+    file: "lambdas/run-summary/day-gates.ts",
+    change: ["repeated * 100 <= traded * REPEATED_STOP_PERCENT", "repeated <= traded"],
+    tests: ["test/lambdas/day-gates.test.ts"],
+  },
+  {
+    name: "a run that gives up on what is unfinished",
+    file: "lambdas/run-summary/plan-redrive.ts",
+    change: ["if (batches.length === 0) return null;", "if (batches.length >= 0) return null;"],
+    tests: ["test/cli/daily-workflow.test.ts"],
   },
   {
     name: "a fetcher that may write everywhere in the bucket",

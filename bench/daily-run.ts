@@ -65,6 +65,8 @@ async function measureOne(base: string): Promise<void> {
         maxConcurrency: 10,
         onNotification: () => undefined,
         retryDelayMs: 0,
+        run: "bench",
+        longestRedriveWaitMs: 0,
       },
     );
     const wallMs = performance.now() - startedAt;

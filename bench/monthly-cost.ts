@@ -1,7 +1,8 @@
 /**
- * Works out what the deployed system costs a month: runs the evening's run and the morning's catch-up as the defaults
- * deploy them, at their request budget, against a sandbox that answers as late as the real upstream; counts what AWS
- * meters; and multiplies it with `aws-prices.ts`. Takes about eight minutes, most of them waiting for the budget.
+ * Works out what the deployed system costs a month: runs the evening's run, the morning's catch-up over five stored
+ * sessions and a run that finds the day whole, as the defaults deploy them, at their request budget, against a sandbox
+ * that answers as late as the real upstream; counts what AWS meters; and multiplies it with `aws-prices.ts`. Takes about
+ * a quarter of an hour, most of it waiting for the budget.
  *
  *   node bench/monthly-cost.ts [LATENCY_MS]
  */
@@ -22,8 +23,11 @@ import { AWS_PRICES, type PricedItem } from "./aws-prices.ts";
 import { type MeasuredRun, measureRun, type Usage } from "./metered-run.ts";
 
 const WEEKDAYS_A_MONTH = (365.25 - 2 * 52.18) / 12;
-/** Every morning, and the evenings of a weekend. */
-const CATCH_UPS_A_MONTH = (365.25 + 2 * 52.18) / 12;
+/** The evenings of a weekend and the mornings after them. */
+const IDLE_RUNS_A_MONTH = (4 * 52.18) / 12;
+/** The sessions that a catch-up reads again, the last one fetched at the request budget. */
+const SESSIONS = ["2024-05-27", "2024-05-28", "2024-05-29", "2024-05-30", "2024-05-31"];
+const DATE = "2024-05-31";
 const HOURS_A_MONTH = 730;
 
 /** Queries by hand in a month, over the whole of a year's files: assumed. Each is billed as 10 MB at least. */
@@ -57,11 +61,13 @@ const sandbox = await startSandbox({
     return answer;
   },
 });
-const measured: MeasuredRun = { config, folder, sandboxUrl: sandbox.url };
+const measured: Omit<MeasuredRun, "input"> = { config, folder, sandboxUrl: sandbox.url, isPaced: true };
 try {
-  const evening = await measureRun(measured);
-  const catchUp = await measureRun(measured);
-  print(evening, catchUp, await countParts());
+  for (const date of SESSIONS.slice(0, -1)) await measureRun({ ...measured, input: { date }, isPaced: false });
+  const evening = await measureRun({ ...measured, input: { date: DATE } });
+  const catchUp = await measureRun({ ...measured, input: { date: DATE, catchUp: true } });
+  const idle = await measureRun({ ...measured, input: { date: DATE } });
+  print({ evening, catchUp, idle }, await countParts());
 } finally {
   await sandbox.close();
   await rm(folder, { recursive: true, force: true });
@@ -82,15 +88,18 @@ async function countParts(): Promise<{ alarmMetrics: number; dashboards: number 
   return { alarmMetrics, dashboards: Object.keys(dashboards).length };
 }
 
-function print(evening: Usage, catchUp: Usage, parts: { alarmMetrics: number; dashboards: number }): void {
+function print(
+  { evening, catchUp, idle }: Readonly<Record<"evening" | "catchUp" | "idle", Usage>>,
+  parts: { alarmMetrics: number; dashboards: number },
+): void {
   const aMonth = (of: (usage: Usage) => number): number =>
-    of(evening) * WEEKDAYS_A_MONTH + of(catchUp) * CATCH_UPS_A_MONTH;
+    (of(evening) + of(catchUp)) * WEEKDAYS_A_MONTH + of(idle) * IDLE_RUNS_A_MONTH;
   const gigabyteSeconds = (usage: Usage): number =>
     Object.entries(MEMORY_MEGABYTES).reduce(
       (total, [name, megabytes]) => total + usage.seconds[lambdaOf(name)] * (megabytes / 1024),
       0,
     );
-  const runs = WEEKDAYS_A_MONTH + CATCH_UPS_A_MONTH;
+  const runs = 2 * WEEKDAYS_A_MONTH + IDLE_RUNS_A_MONTH;
   const filesOfYear = evening.batchFiles * TRADING_DAYS_A_YEAR;
   const queriedBytes = Math.max(SMALLEST_QUERY_BYTES, evening.batchBytes * TRADING_DAYS_A_YEAR);
   const yearOfStorage = (aMonth(({ storedBytes }) => storedBytes) * 12) / 1e9;
@@ -141,7 +150,8 @@ function print(evening: Usage, catchUp: Usage, parts: { alarmMetrics: number; da
     `A month of ${config.batchSize}-symbol batches, ${config.concurrency} at a time, ${config.requestsPerSecond} requests a second; ` +
       `upstream ${latencyMs} ms late; Node ${process.version}, ${cpus().length} x ${cpu?.model.replace(/\s+\d.*$/, "") ?? "processor"}\n` +
       `Evening (${WEEKDAYS_A_MONTH.toFixed(1)} a month): ${describe(evening)}\n` +
-      `Catch-up (${CATCH_UPS_A_MONTH.toFixed(1)} a month): ${describe(catchUp)}\n\n` +
+      `Catch-up (${WEEKDAYS_A_MONTH.toFixed(1)} a month): ${describe(catchUp)}\n` +
+      `Whole day (${IDLE_RUNS_A_MONTH.toFixed(1)} a month): ${describe(idle)}\n\n` +
       `${renderTable(
         [
           { heading: "metered", align: "left" },

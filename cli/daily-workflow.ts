@@ -1,10 +1,11 @@
 import { StateMachine } from "aws-local-stepfunctions";
 import * as z from "zod";
 import type { SymbolUpdaterEvent } from "../domain/batch.ts";
-import { type RunDigest, runDigest } from "../domain/run-summary.ts";
+import { type Redrive, type RunDigest, runDigest } from "../domain/run-summary.ts";
+import { reasonLeftToAnother } from "../domain/run-under-way.ts";
 import { createBatchFetcher } from "../lambdas/batch-fetcher/handler.ts";
 import { createRunSummary } from "../lambdas/run-summary/handler.ts";
-import type { Environment, Handler, Runtime } from "../lambdas/runtime/runtime.ts";
+import type { Environment, Invocation, Runtime } from "../lambdas/runtime/runtime.ts";
 import { createSymbolUpdater } from "../lambdas/symbol-updater/handler.ts";
 import { fillDailyDefinition } from "../state-machines/daily.ts";
 import type { StateMachineJson } from "../state-machines/definition.ts";
@@ -13,12 +14,20 @@ import type { StateMachineJson } from "../state-machines/definition.ts";
 export type WorkflowEvent =
   ReturnType<StateMachine["run"]>["eventLogs"] extends AsyncGenerator<infer Event> ? Event : never;
 
+/** The workflow's functions. */
+export type FunctionName = "symbol-updater" | "batch-fetcher" | "run-summary";
+
+/** Invokes a function: calls it, maybe more than once, and returns what it returned or throws an error for the workflow to see. */
+export type Invoke = (name: FunctionName, call: (invocation?: Invocation) => Promise<unknown>) => Promise<unknown>;
+
 /** How a run of the workflow on this machine ended. */
 export interface WorkflowEnd {
-  /** What the run summary returned; undefined where the run broke off before it. */
+  /** What the run summary returned; undefined where the run broke off before it, or left the date to another run. */
   readonly digest: RunDigest | undefined;
   /** The error under which the execution failed; undefined where it succeeded. */
   readonly error: { readonly name: string; readonly cause: string } | undefined;
+  /** Why the date was left to another run, where it was. */
+  readonly underWay?: string;
 }
 
 /** What a run of the workflow needs. */
@@ -32,6 +41,13 @@ export interface WorkflowOptions {
   readonly onEvent?: (event: WorkflowEvent) => void;
   /** Waits before a state is tried again, in milliseconds, instead of those of the definition. */
   readonly retryDelayMs: number;
+  /** The name of the run: that of its lock, where one is held already. */
+  readonly run: string;
+  /** The longest wait before unfinished symbols are fetched again, in milliseconds; told of every such wait. */
+  readonly longestRedriveWaitMs: number;
+  readonly onRedrive?: (redrive: Redrive, waitMs: number) => void;
+  /** Default: each function is called once, and nothing ends it from outside. */
+  readonly invoke?: Invoke;
 }
 
 /** Names under which the local functions stand in the definition, in the form it asks for. */
@@ -64,32 +80,44 @@ const notification = z.object({ Subject: z.string(), Message: z.string() });
  * @throws InvalidInputError for a bad environment, before anything runs.
  */
 export async function runDailyWorkflow(event: SymbolUpdaterEvent, options: WorkflowOptions): Promise<WorkflowEnd> {
-  const { environment, runtime, maxConcurrency } = options;
+  const { environment, runtime, maxConcurrency, invoke = (_, call) => call() } = options;
   const startedAt = new Date(runtime.clock.now()).toISOString();
   let digest: RunDigest | undefined;
-  const summarise = createRunSummary(runtime);
-  const handlers: ReadonlyMap<string, Handler<unknown>> = new Map<string, Handler<unknown>>([
-    [ARNS.symbolUpdaterArn, createSymbolUpdater(environment, runtime)],
-    [ARNS.batchFetcherArn, createBatchFetcher(environment, runtime)],
+  const summarise = createRunSummary(environment, runtime);
+  const updateSymbols = createSymbolUpdater(environment, runtime);
+  const fetchBatch = createBatchFetcher(environment, runtime);
+  const functions: ReadonlyMap<string, (payload: unknown) => Promise<unknown>> = new Map([
+    [
+      ARNS.symbolUpdaterArn,
+      (payload: unknown) => invoke("symbol-updater", (invocation) => updateSymbols(payload, invocation)),
+    ],
+    [
+      ARNS.batchFetcherArn,
+      (payload: unknown) => invoke("batch-fetcher", (invocation) => fetchBatch(payload, invocation)),
+    ],
     [
       ARNS.runSummaryArn,
-      async (payload) => {
-        digest = runDigest.parse(await summarise({ ...started.parse(payload), startedAt }));
+      async (payload: unknown) => {
+        const event = { ...started.parse(payload), startedAt };
+        digest = runDigest.parse(await invoke("run-summary", (invocation) => summarise(event, invocation)));
+        if (digest.redrive !== null) await waitForRedrive(digest.redrive, options);
         return digest;
       },
     ],
   ]);
   const definition = fillDailyDefinition({ ...ARNS, ...NO_TIME_OUTS, maxConcurrency });
   const execution = localStateMachine(definition).run(overTheWire(event), {
+    context: { Execution: { Id: options.run } },
     overrides: {
-      taskResourceLocalHandlers: taskHandlers(definition, handlers, options.onNotification),
+      waitTimeOverrides: { WaitForUpstream: 0 },
+      taskResourceLocalHandlers: taskHandlers(definition, functions, options.onNotification),
       retryIntervalOverrides: Object.fromEntries(taskStates(definition).map(([name]) => [name, options.retryDelayMs])),
     },
   });
   const events = forwardEvents(execution.eventLogs, options.onEvent);
   try {
-    await execution.result;
-    return { digest, error: undefined };
+    const underWay = reasonLeftToAnother(await execution.result);
+    return { digest, error: undefined, ...(underWay !== undefined && { underWay }) };
   } catch (error) {
     return { digest, error: failureOf(error) };
   } finally {
@@ -97,27 +125,39 @@ export async function runDailyWorkflow(event: SymbolUpdaterEvent, options: Workf
   }
 }
 
+/** The wait of the state WaitForUpstream, by the clock that is handed in: the runner knows the host's only. */
+async function waitForRedrive(redrive: Redrive, options: WorkflowOptions): Promise<void> {
+  const waitMs = Math.min(redrive.waitSeconds * 1000, options.longestRedriveWaitMs);
+  options.onRedrive?.(redrive, waitMs);
+  await options.runtime.clock.sleep(waitMs);
+}
+
 type Json = Parameters<StateMachine["run"]>[0];
 type TaskHandler = (input: unknown) => Promise<Json>;
 
-/** The runner checks the definition with asl-validator when it is made. */
+const machines = new Map<string, StateMachine>();
+
+/** The runner checks the definition with asl-validator when it is made, which takes longer than a run: once is enough. */
 function localStateMachine(definition: StateMachineJson): StateMachine {
   const form = z.custom<ConstructorParameters<typeof StateMachine>[0]>();
-  return new StateMachine(form.parse(definition));
+  const text = JSON.stringify(definition);
+  const machine = machines.get(text) ?? new StateMachine(form.parse(definition));
+  machines.set(text, machine);
+  return machine;
 }
 
 /** One function for each Task state: it reads the resource's own parameters, as the service would. */
 function taskHandlers(
   definition: StateMachineJson,
-  handlers: ReadonlyMap<string, Handler<unknown>>,
+  functions: ReadonlyMap<string, (payload: unknown) => Promise<unknown>>,
   onNotification: WorkflowOptions["onNotification"],
 ): Record<string, TaskHandler> {
   const services: Record<string, TaskHandler> = {
     "arn:aws:states:::lambda:invoke": async (input) => {
       const { FunctionName, Payload } = invocation.parse(input);
-      const handler = handlers.get(FunctionName);
-      if (handler === undefined) throw new Error(`no local function is named ${FunctionName}`);
-      return { StatusCode: 200, Payload: overTheWire(await handler(Payload)) };
+      const invokeFunction = functions.get(FunctionName);
+      if (invokeFunction === undefined) throw new Error(`no local function is named ${FunctionName}`);
+      return { StatusCode: 200, Payload: overTheWire(await invokeFunction(Payload)) };
     },
     "arn:aws:states:::sns:publish": async (input) => {
       const { Subject, Message } = notification.parse(input);

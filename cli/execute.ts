@@ -11,6 +11,7 @@ import { EXIT_CODES } from "./exit-codes.ts";
 import { type ExecutionEnd, followExecution } from "./follow-execution.ts";
 import {
   acceptDirectoryOption,
+  catchUpOption,
   closuresOption,
   dateOption,
   type RunInputOptions,
@@ -42,9 +43,9 @@ Examples:
 
 ARN is arn:aws:states:REGION:ACCOUNT:stateMachine:NAME. The execution is named after the date, as
 run-2024-05-31, and a name is not started twice: with --wait the execution of that name is followed,
-whether it runs or has ended, and --again starts another. The schedule's executions have other names:
-start none by hand while one of the schedule's is under way. Credentials are those of the AWS SDK;
---wait reads the summary from the run's bucket.
+whether it runs or has ended, and --again starts another. Where another execution has the date, as one
+of the schedule's, the started one leaves it to that. Credentials are those of the AWS SDK; --wait reads
+the summary from the run's bucket.
 
 Exit codes: 0 started, or with --wait complete or market closed, 2 partial, 1 failed or not started,
 64 bad usage, 130 interrupted.`;
@@ -63,6 +64,7 @@ export function executeCommand(terminal: Terminal): Command {
     .addOption(symbolsOption())
     .addOption(closuresOption())
     .addOption(acceptDirectoryOption())
+    .addOption(catchUpOption())
     .option(
       "--json",
       "print the run summary (without --wait: the started execution) as JSON and nothing else on standard output",
@@ -140,7 +142,7 @@ async function lookAtFirst(
     const { status, startDate, output = "" } = await client.describe(executionArn(machine, name));
     if (status === "RUNNING") {
       const since = new Date(startDate).toISOString();
-      logger.warn(`${name}, started at ${since}, is RUNNING: two runs of one date at the same time are not kept apart`);
+      logger.warn(`${name}, started at ${since}, is RUNNING: while it has the date, this one leaves it to that`);
     }
     return parseDigest(parseJson(output))?.storeUrl;
   } catch (error) {

@@ -64,11 +64,12 @@ function followAgain(
   return `${regionPrefix(machine, environment)}npx asx status --date ${input.date} --store ${storeUrl}`;
 }
 
-function optionsOf({ input: { date, symbols, acceptDirectory }, closures }: HintedExecution): string[] {
+function optionsOf({ input: { date, symbols, acceptDirectory, catchUp }, closures }: HintedExecution): string[] {
   return [
     `--date ${date}`,
     ...(symbols === undefined ? [] : [`--symbols ${symbols.join(",")}`]),
     ...(closures === undefined ? [] : [`--closures ${closures.join(",")}`]),
     ...(acceptDirectory === true ? ["--accept-directory"] : []),
+    ...(catchUp === true ? ["--catch-up"] : []),
   ];
 }

@@ -13,7 +13,7 @@ import { type RunDigest, runDigest } from "../domain/run-summary.ts";
 import { printable, shorten } from "../domain/text.ts";
 
 /** The most characters of a reason: what goes wrong elsewhere shall not fill a screen here. */
-const LONGEST_REASON = 300;
+export const LONGEST_REASON = 300;
 
 const failure = z.object({ error: z.string().optional(), cause: z.string().optional() });
 
@@ -57,6 +57,7 @@ export function isEnd({ type }: HistoryEvent): boolean {
   return END_TYPES.has(type);
 }
 
+const summarised = z.object({ summary: z.object({ digest: z.unknown() }) });
 const caughtError = z.object({ error: lostBatch.shape.error });
 
 /** Reads one event after the other. Events without a meaning here, and data of another form, give no step. */
@@ -99,7 +100,8 @@ function stepOf(state: string, output: unknown): ExecutionStep | undefined {
       }
       const update = state === "UpdateSymbols" ? symbolUpdate.safeParse(output).data : undefined;
       if (update !== undefined) return { kind: "symbols", update };
-      const digest = state === "SummariseRun" ? parseDigest(output) : undefined;
+      const digest =
+        state === "SummariseRun" ? parseDigest(summarised.safeParse(output).data?.summary.digest) : undefined;
       return digest === undefined ? undefined : { kind: "summary", digest };
     }
     default:

@@ -30,6 +30,11 @@ export async function reportExecution(options: ExecutionReportOptions, terminal:
   const { end, hints, machine, asJson } = options;
   const { stdout, stderr } = terminal;
   const { digest, failure } = end;
+  if (digest === undefined && end.underWay !== undefined) {
+    writeLine(stderr, `asx: ${end.underWay}`);
+    terminal.exit(EXIT_CODES.failed);
+    return;
+  }
   if (digest === undefined) {
     const how = failure ?? "SUCCEEDED, but no state SummariseRun gave a digest: is it the daily state machine?";
     writeLine(stderr, `asx: ${hints.arn} ended without a run summary: ${how}`);

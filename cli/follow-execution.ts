@@ -1,10 +1,13 @@
 import type { RunDigest } from "../domain/run-summary.ts";
+import { reasonLeftToAnother } from "../domain/run-under-way.ts";
+import { printable, shorten } from "../domain/text.ts";
 import type { Clock } from "../lambdas/runtime/clock.ts";
 import {
   createHistoryReader,
   describeFailure,
   type ExecutionStep,
   isEnd,
+  LONGEST_REASON,
   parseDigest,
   parseJson,
 } from "./execution-history.ts";
@@ -15,6 +18,8 @@ import { ExecutionMissingError } from "./state-machine-errors.ts";
 export interface ExecutionEnd {
   /** What the run summary returned; undefined where the run broke off before it. */
   readonly digest: RunDigest | undefined;
+  /** Why it left its date to another run, where it did. */
+  readonly underWay?: string;
   /** Why it failed, timed out or was aborted; undefined where it succeeded. */
   readonly failure: string | undefined;
   /** When it started, in milliseconds since 1970. */
@@ -69,6 +74,7 @@ export async function followExecution(
       if (hasLastEvent || lateLooks === LATE_LOOKS) {
         return {
           digest: digest ?? parseDigest(parseJson(state.output ?? "")),
+          ...leftToAnother(state),
           failure: state.status === "SUCCEEDED" ? undefined : describeEnd(state, givenUp),
           startedAt: state.startDate,
           tookMs: (state.stopDate ?? newestAt) - state.startDate,
@@ -79,6 +85,11 @@ export async function followExecution(
     await clock.sleep(POLL_INTERVAL_MS);
     state = await client.describe(executionArn);
   }
+}
+
+function leftToAnother({ output = "" }: ExecutionState): Pick<ExecutionEnd, "underWay"> {
+  const underWay = reasonLeftToAnother(parseJson(output));
+  return underWay === undefined ? {} : { underWay: shorten(printable(underWay), LONGEST_REASON) };
 }
 
 /** How an execution stands that is known to exist, although it may have been started a moment ago. */

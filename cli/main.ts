@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import { systemClock } from "../lambdas/runtime/clock.ts";
 import { isAlive } from "../stores/live-process.ts";
@@ -23,9 +24,10 @@ await runProgram(
     environment: process.env,
     clock: systemClock,
     retryDelayMs: 3_000,
+    longestRedriveWaitMs: 30_000,
     interrupted: () =>
       new Promise((resolve) => process.once("SIGINT", () => resolve()).once("SIGTERM", () => resolve())),
-    process: { host: hostname(), pid: process.pid, isAlive },
+    process: { host: machineName(), pid: process.pid, isAlive },
     exit: (code) => {
       process.exitCode = code;
     },
@@ -33,3 +35,15 @@ await runProgram(
   },
   process.argv.slice(2),
 );
+
+/**
+ * The machine's name, with the name space of its processes where there is one (Linux): containers may share a host name,
+ * and each has a process 1 of its own.
+ */
+function machineName(): string {
+  try {
+    return `${hostname()} ${readlinkSync("/proc/self/ns/pid")}`;
+  } catch {
+    return hostname();
+  }
+}

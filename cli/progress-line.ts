@@ -4,7 +4,7 @@ import type { Terminal } from "./terminal.ts";
 
 /** A live line that tells how far a run is. */
 export interface ProgressLine {
-  /** Shows the line. `startedAt`: when the first batch could start, in milliseconds since 1970 by the clock of this machine. */
+  /** Shows the line, from the beginning where it was shown before. `startedAt`: when the first batch could start, in milliseconds since 1970 by the clock of this machine. */
   start(totals: { readonly symbols: number; readonly batches: number }, startedAt: number): void;
   /** Whether the line is shown. */
   readonly isActive: boolean;
@@ -21,7 +21,7 @@ export function createProgressLine({ stderr, clock }: Pick<Terminal, "stderr" | 
     { format: FORMAT, stream: stderr, barsize: 24, hideCursor: true, clearOnComplete: true },
     Presets.shades_classic,
   );
-  const counts: OutcomeCounts = countOutcomes([]);
+  let counts: OutcomeCounts = countOutcomes([]);
   let startedAt = 0;
   let symbols = 0;
   let done = 0;
@@ -44,6 +44,9 @@ export function createProgressLine({ stderr, clock }: Pick<Terminal, "stderr" | 
       symbols = totals.symbols;
       batches = totals.batches;
       startedAt = at;
+      counts = countOutcomes([]);
+      done = 0;
+      batchesDone = 0;
       if (symbols > 0) bar.start(symbols, 0, { batches: `0/${batches}`, outcomes: "", rate: "0", left: "?" });
     },
     get isActive() {

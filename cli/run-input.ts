@@ -7,6 +7,8 @@ import { parseInput } from "../domain/parse.ts";
 import { createTradingCalendar } from "../domain/trading-calendar.ts";
 import { dateInSydney, describeSettling, settledInstant } from "../domain/trading-date.ts";
 import { marketClosures } from "../lambdas/runtime/environment.ts";
+import type { Environment } from "../lambdas/runtime/runtime.ts";
+import { sessionsOf } from "../lambdas/symbol-updater/update-symbols.ts";
 import { dateArgument, datesArgument, symbolsArgument } from "./arguments.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -16,6 +18,7 @@ export interface RunInputOptions {
   readonly symbols?: string[];
   readonly closures?: string[];
   readonly acceptDirectory?: boolean;
+  readonly catchUp?: boolean;
 }
 
 /** What starts the workflow, with the date always in it. */
@@ -46,15 +49,36 @@ export function acceptDirectoryOption(): Option {
   return new Option("--accept-directory", about);
 }
 
+/** `--catch-up` */
+export function catchUpOption(): Option {
+  const about =
+    "ask every symbol for the last five sessions again: fill what is unfinished, take over what has changed";
+  return new Option("--catch-up", about);
+}
+
+/** The trading dates that a run asks for, its own last; a closed day for itself. */
+export function datesOf(
+  input: RunInput,
+  { closures }: RunInputOptions,
+  { environment }: Pick<Terminal, "environment">,
+): string[] {
+  const calendar = createTradingCalendar(closures ?? configuredClosures(environment));
+  return calendar.isTradingDay(input.date) ? sessionsOf(input, input.date, calendar) : [input.date];
+}
+
+function configuredClosures(environment: Environment): string[] {
+  return parseInput(closuresEnvironment, environment, "environment").MARKET_CLOSURES;
+}
+
 /**
  * The input of a run. The date is the one asked for, else the last finished trading day.
  * @throws InvalidInputError for a date to come or whose prices have not settled, or bad closures in the environment.
  */
 export function runInput(
-  { date: asked, symbols, closures, acceptDirectory }: RunInputOptions,
+  { date: asked, symbols, closures, acceptDirectory, catchUp }: RunInputOptions,
   { clock, environment }: Pick<Terminal, "clock" | "environment">,
 ): RunInput {
-  const closed = closures ?? parseInput(closuresEnvironment, environment, "environment").MARKET_CLOSURES;
+  const closed = closures ?? configuredClosures(environment);
   const calendar = createTradingCalendar(closed);
   const date = asked ?? calendar.lastFinishedTradingDay(clock.now());
   const today = dateInSydney(clock.now());
@@ -66,5 +90,6 @@ export function runInput(
     date,
     ...(symbols !== undefined && { symbols }),
     ...(acceptDirectory !== undefined && { acceptDirectory }),
+    ...(catchUp !== undefined && { catchUp }),
   };
 }

@@ -1,8 +1,8 @@
-import { SYMBOL_OUTCOMES, type SymbolOutcome } from "../domain/batch.ts";
+import { isFinal, SYMBOL_OUTCOMES, type SymbolOutcome } from "../domain/batch.ts";
 import { rawDataPrefix, runKey } from "../domain/object-keys.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
-import type { RunSummary } from "../domain/run-summary.ts";
-import { shellWord } from "../domain/text.ts";
+import type { DayFinding, RunSummary } from "../domain/run-summary.ts";
+import { printable, shellWord } from "../domain/text.ts";
 import { duration, size, whole } from "./numbers.ts";
 import { renderTable } from "./table.ts";
 
@@ -38,12 +38,37 @@ export function describeRun(
   const where = storeOption(store);
   return [
     `ASX ${date}: ${status} in ${duration(tookMs)}. ${whole(rows)} bars of ${whole(summary.symbols.total)} symbols.`,
+    ...(summary.quality?.findings ?? []).map(describeFinding),
+    ...remarks(summary),
     ...(asTable ? ["", outcomeTable(summary), ""] : []),
     `Bars:    ${store.locate(rawDataPrefix(date))}*.parquet (${whole(files)} files, ${size(bytes)})`,
     `Summary: ${store.locate(runKey(date))}`,
     `Look:    ${commandPrefix}npx asx show --date ${date} --symbol ${exampleSymbol(summary)}${where}`,
     `         ${commandPrefix}npx asx status --date ${date}${where}`,
   ].join("\n");
+}
+
+/** What else is worth knowing of a run, a line each. */
+function remarks({ counts, outcomes, quality, revised, unread, symbols }: RunSummary): string[] {
+  const unfinished = outcomes.find(({ outcome }) => !isFinal(outcome));
+  const suspects = quality?.suspects.length ?? 0;
+  return [
+    ...(unfinished === undefined
+      ? []
+      : [
+          `Missing: ${whole(counts.failed + counts.deferred)} symbols are unfinished, such as ${unfinished.symbol}: ${printable(unfinished.reason ?? unfinished.outcome)}`,
+        ]),
+    ...(counts.invalid > 0 ? [`Invalid: ${whole(counts.invalid)} bars are kept out`] : []),
+    ...(unread > 0 ? [`Unread:  ${whole(unread)} symbols could not be read again`] : []),
+    ...(revised > 0 ? [`Revised: ${whole(revised)} changes of stored bars are recorded`] : []),
+    ...(suspects > 0 ? [`Suspect: ${whole(suspects)} bars look unlikely`] : []),
+    ...symbols.warnings.map((warning) => `Warning: ${printable(warning)}`),
+  ];
+}
+
+/** What a check of the whole day found, on one line. */
+export function describeFinding({ gate, stops, detail }: DayFinding): string {
+  return `${stops ? "Stopped" : "Doubtful"}: ${gate}: ${printable(detail)}`;
 }
 
 /** The option that names a store in a command, with a space before it; empty for the default one. */

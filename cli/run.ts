@@ -10,17 +10,20 @@ import { rateArgument, sourceArgument, storeArgument, symbolsArgument, wholeNumb
 import { runDailyWorkflow } from "./daily-workflow.ts";
 import { openDisplay, tellOnInterrupt } from "./display.ts";
 import { EXIT_CODES, exitCodeOf } from "./exit-codes.ts";
+import { duration } from "./numbers.ts";
 import {
   acceptDirectoryOption,
+  catchUpOption,
   closuresOption,
   dateOption,
+  datesOf,
   type RunInputOptions,
   runInput,
   symbolsOption,
 } from "./run-input.ts";
 import { withRunLock } from "./run-lock.ts";
 import { showProgress } from "./run-progress.ts";
-import { describeRun } from "./run-report.ts";
+import { describeRun, storeOption } from "./run-report.ts";
 import { readWrittenSummary } from "./stored-summary.ts";
 import { type Terminal, writeLine } from "./terminal.ts";
 import { openUpstream } from "./upstream.ts";
@@ -40,6 +43,7 @@ Examples:
   asx run --source sandbox                     try everything offline, on a made-up market
   asx run                                      the last finished trading day, from the real addresses
   asx run --date 2024-05-31 --store s3://my-bucket
+  asx run --catch-up                           the last five sessions again, for what is missing or was corrected
   asx run --symbols BHP,CBA --date 2024-05-31  just these two
   asx run --json | jq .counts
 
@@ -72,6 +76,7 @@ export function runCommand(terminal: Terminal): Command {
     )
     .addOption(closuresOption())
     .addOption(acceptDirectoryOption())
+    .addOption(catchUpOption())
     .option("--json", "print the run summary as JSON and nothing else on standard output")
     .addHelpText("after", HELP)
     .action((options: RunOptions) => run(options, terminal));
@@ -82,7 +87,8 @@ async function run(options: RunOptions, terminal: Terminal): Promise<void> {
   const store = openStore(options.store, { endpoint: endpointOf(terminal.environment) });
   const input = runInput(options, terminal);
   const { date } = input;
-  await refuseMixedSources(store, date, options.source, terminal.environment);
+  const dates = datesOf(input, options, terminal);
+  for (const session of dates) await refuseMixedSources(store, session, options.source, terminal.environment);
   const upstream = await openUpstream(options.source, clock.now);
   const display = openDisplay(terminal, options.json !== true);
   const progress = display.line === undefined ? undefined : showProgress(display.line, clock);
@@ -104,8 +110,9 @@ async function run(options: RunOptions, terminal: Terminal): Promise<void> {
     "interrupted; the batches that were stored stay, and running the date again goes on from there",
   );
   try {
-    const { digest, error } = await withRunLock({ store, date, logger: display.logger }, terminal, () =>
+    const { digest, error, underWay } = await withRunLock({ store, dates, logger: display.logger }, terminal, (run) =>
       runDailyWorkflow(input, {
+        run,
         environment: {
           ...terminal.environment,
           ...environmentOf(options, upstream.defaultRate),
@@ -119,12 +126,18 @@ async function run(options: RunOptions, terminal: Terminal): Promise<void> {
           if (event.type === "StateRetried") runtime.logger.warn(`${event.state.name} is tried again`);
         },
         retryDelayMs: terminal.retryDelayMs,
+        longestRedriveWaitMs: terminal.longestRedriveWaitMs,
+        onRedrive: (redrive, waitMs) => {
+          progress?.onRedrive(redrive);
+          const round = `round ${redrive.run.attempt}`;
+          runtime.logger.info(`some symbols are unfinished: asking again in ${duration(waitMs)}, ${round}`);
+        },
       }),
     );
     display.stop();
     for (const notification of notifications) writeLine(stderr, notification);
     if (digest === undefined) {
-      writeLine(stderr, `asx: the run of ${date} broke off: ${error?.name}: ${error?.cause}`);
+      writeLine(stderr, `asx: ${underWay ?? `the run of ${date} broke off: ${error?.name}: ${error?.cause}`}`);
       terminal.exit(EXIT_CODES.failed);
       return;
     }
@@ -135,6 +148,12 @@ async function run(options: RunOptions, terminal: Terminal): Promise<void> {
         stdout,
         describeRun(summary, { store, tookMs: clock.now() - startedAt, asTable: terminal.interactive }),
       );
+    for (const { date: session, status } of digest.earlier.filter(({ status }) => status !== "complete")) {
+      writeLine(
+        stderr,
+        `asx: ${session} before it is ${status}: npx asx status --date ${session}${storeOption(store)}`,
+      );
+    }
     terminal.exit(exitCodeOf(digest.status));
   } finally {
     display.stop();

@@ -2,10 +2,12 @@ import { Command } from "commander";
 import { Aggregator } from "../aggregator/index.ts";
 import type { Bar } from "../domain/bar.ts";
 import { BAR_COLUMNS } from "../domain/bar-columns.ts";
-import { endpointOf } from "../stores/open-store.ts";
+import { readRunSummary } from "../lambdas/runtime/earlier-sessions.ts";
+import { endpointOf, openStore } from "../stores/open-store.ts";
 import { dateArgument, storeArgument, symbolArgument, wholeNumberArgument } from "./arguments.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
 import { whole } from "./numbers.ts";
+import { storeOption } from "./run-report.ts";
 import { renderTable } from "./table.ts";
 import { type Terminal, writeLine } from "./terminal.ts";
 
@@ -50,6 +52,7 @@ async function show(
   { date, symbol, store, limit, json }: ShowOptions,
   { stdout, stderr, environment, exit }: Terminal,
 ): Promise<void> {
+  const opened = openStore(store, { endpoint: endpointOf(environment) });
   const aggregator = await Aggregator.open(store, { endpoint: endpointOf(environment) });
   try {
     const all = await aggregator.loadDate(date);
@@ -61,9 +64,15 @@ async function show(
       writeLine(stdout, barTable(bars.slice(0, rows)));
       if (bars.length > rows) writeLine(stdout, `(${whole(rows)} of ${whole(bars.length)} bars; --limit shows more)`);
     }
-    if (all.length === 0) writeLine(stderr, `There are no bars of ${date}: see asx status --date ${date}.`);
+    const status = `npx asx status --date ${date}${storeOption(opened)}`;
+    const summary = await readRunSummary(opened, date);
+    if (summary === undefined)
+      writeLine(stderr, `A run of ${date} is under way or broke off: bars may be missing. See ${status}`);
+    else if (summary.status === "partial" || summary.status === "failed")
+      writeLine(stderr, `${date} is ${summary.status}: see ${status}`);
+    if (all.length === 0) writeLine(stderr, `There are no bars of ${date}: see ${status}`);
     else if (bars.length === 0) {
-      writeLine(stderr, `${symbol} has no bar on ${date}; asx status --date ${date} --json says why.`);
+      writeLine(stderr, `${symbol} has no bar on ${date}; ${status} --json says why.`);
       exit(EXIT_CODES.failed);
     }
   } finally {

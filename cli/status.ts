@@ -3,7 +3,7 @@ import { isFinal, type SymbolReport } from "../domain/batch.ts";
 import { parseRawDataKey, parseRunKey, rawDataPrefix, runKey, runsPrefix } from "../domain/object-keys.ts";
 import type { ObjectStore, StoredObject } from "../domain/object-store.ts";
 import { parseRunSummary } from "../domain/parse-run-summary.ts";
-import type { BatchEntry, RunSummary } from "../domain/run-summary.ts";
+import type { BatchEntry, DayQuality, RunSummary } from "../domain/run-summary.ts";
 import { printable } from "../domain/text.ts";
 import { createTradingCalendar } from "../domain/trading-calendar.ts";
 import { endpointOf, openStore } from "../stores/open-store.ts";
@@ -11,7 +11,7 @@ import { sha256 } from "../stores/sha256.ts";
 import { dateArgument, storeArgument } from "./arguments.ts";
 import { EXIT_CODES, exitCodeOf } from "./exit-codes.ts";
 import { size, whole } from "./numbers.ts";
-import { outcomeTable, storeOption } from "./run-report.ts";
+import { describeFinding, outcomeTable, storeOption } from "./run-report.ts";
 import { type Terminal, writeLine } from "./terminal.ts";
 
 interface StatusOptions {
@@ -96,7 +96,7 @@ async function checkFile(store: ObjectStore, key: string, batch: BatchEntry): Pr
 function describeWithoutRun(date: string, files: readonly FileState[], store: ObjectStore): string {
   if (files.length === 0)
     return `ASX ${date}: ${store.url} holds nothing. Fetch it: npx asx run --date ${date}${storeOption(store)}`;
-  return `ASX ${date}: no run summary, but ${whole(files.length)} files: a run has not ended. Run the date again.`;
+  return `ASX ${date}: no run summary, but ${whole(files.length)} files: a run is under way, or broke off. Run the date again.`;
 }
 
 function describeRunState(
@@ -116,6 +116,11 @@ function describeRunState(
     "",
     `Bars:    ${whole(rows)} of ${whole(symbols.total)} symbols, in ${whole(files.length)} files (${size(bytes)})`,
     `Symbols: ${printable(list)}`,
+    ...(summary.quality === undefined ? [] : [`Traded:  ${describeTraded(summary.quality)}`]),
+    ...(summary.revised > 0
+      ? [`Revised: ${whole(summary.revised)} bars were changed by the provider; revisions/ has old and new`]
+      : []),
+    ...(summary.quality?.findings ?? []).map(describeFinding),
     ...symbols.warnings.map((warning) => `Warning: ${printable(warning)}`),
     ...named(
       "Missing files",
@@ -130,8 +135,18 @@ function describeRunState(
       batches.flatMap(({ batchNumber, error }) => (error === undefined ? [] : `${batchNumber} (${error})`)),
     ),
     ...named("To fetch again", unfinished.map(withReason)),
+    ...named(
+      "Suspect",
+      (summary.quality?.suspects ?? []).map(({ symbol, kind, detail }) => `${symbol} (${kind}: ${printable(detail)})`),
+    ),
     ...named("Invalid", summary.outcomes.filter(({ outcome }) => outcome === "invalid").map(withReason)),
   ].join("\n");
+}
+
+function describeTraded({ traded, usual }: DayQuality): string {
+  if (usual === null || usual === 0)
+    return `${whole(traded)} symbols; too few whole sessions are stored before it to compare with`;
+  return `${whole(traded)} symbols, ${Math.round((traded / usual) * 100)} % of the ${whole(usual)} that are usual`;
 }
 
 function withReason({ symbol, reason }: SymbolReport): string {

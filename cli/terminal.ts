@@ -13,6 +13,8 @@ export interface Terminal {
   readonly clock: Clock;
   /** How long the local workflow waits before it tries a state again, in milliseconds: shorter than when deployed, as a person waits too. */
   readonly retryDelayMs: number;
+  /** The longest wait of the local workflow before it fetches unfinished symbols again, in milliseconds. */
+  readonly longestRedriveWaitMs: number;
   /** Resolves when the user asks to stop (Ctrl-C). */
   readonly interrupted: () => Promise<void>;
   /** This process among others. */

@@ -75,6 +75,70 @@ export function splitIntoBatches(symbols: readonly string[], batchSize: number):
   return batches;
 }
 
+/** What was asked of the upstream, and how it went. */
+export const upstreamCounters = z.object({
+  /** Retries included. */
+  requests: z.number().int().nonnegative(),
+  retries: z.number().int().nonnegative(),
+  /** Answers that told us to ask less (429). */
+  rateLimited: z.number().int().nonnegative(),
+  /** Times that a row of bad answers made a batch stop asking. */
+  breakerOpenings: z.number().int().nonnegative(),
+  /**
+   * Milliseconds that the next request in line, for which there was a place, waited for the budget or the end of a pause,
+   * and that failed ones waited in back-off, each by itself.
+   */
+  waitedMs: z.number().nonnegative(),
+});
+export type UpstreamCounters = Readonly<z.infer<typeof upstreamCounters>>;
+
+/** Counters of nothing yet. */
+export const NOTHING_ASKED: UpstreamCounters = {
+  requests: 0,
+  retries: 0,
+  rateLimited: 0,
+  breakerOpenings: 0,
+  waitedMs: 0,
+};
+
+/** The counters of several together. */
+export function addUpstream(left: UpstreamCounters, right: UpstreamCounters): UpstreamCounters {
+  return {
+    requests: left.requests + right.requests,
+    retries: left.retries + right.retries,
+    rateLimited: left.rateLimited + right.rateLimited,
+    breakerOpenings: left.breakerOpenings + right.breakerOpenings,
+    waitedMs: left.waitedMs + right.waitedMs,
+  };
+}
+
+/** One execution of the workflow, as it goes from state to state. */
+export const workflowRun = z.object({
+  /** Of this execution alone; the lock on the date is held in its name. */
+  id: z.string().min(1).max(400),
+  /** Rounds in which batches were fetched, this one included: what is unfinished after one is fetched again in the next. */
+  attempt: z.number().int().positive().default(1),
+  /** What its earlier rounds asked of the upstream. */
+  upstream: upstreamCounters.default(NOTHING_ASKED),
+  /** Batches of a run that catches up, of which the round before could not read some symbols again: all of them are asked. */
+  unread: z.array(batchNumber).optional(),
+});
+export type WorkflowRun = z.infer<typeof workflowRun>;
+
+/** Numbers of batches by the worker that fetches them. */
+export const batchLanes = z.array(z.array(batchNumber));
+
+/**
+ * Deals batches out to at most `most` lanes, in turn, so that the lanes are of even length. Each lane is fetched by one
+ * worker, one batch after the other; lanes without a batch are left out.
+ * @param batchNumbers the batches by their numbers.
+ */
+export function dealIntoLanes(batchNumbers: readonly number[], most: number): number[][] {
+  const lanes: number[][] = Array.from({ length: Math.min(most, batchNumbers.length) }, () => []);
+  for (const [index, number] of batchNumbers.entries()) lanes[index % lanes.length]?.push(number);
+  return lanes;
+}
+
 /** What starts the symbol updater, and so the workflow. */
 export const symbolUpdaterEvent = z.object({
   /** Default: the last finished trading day. */
@@ -83,6 +147,10 @@ export const symbolUpdaterEvent = z.object({
   symbols: z.array(asxSymbol).min(1).max(10_000).optional(),
   /** Take a directory even though it is much smaller than the stored one. */
   acceptDirectory: z.boolean().optional(),
+  /** Ask every symbol for the last sessions up to the date again: fill what is unfinished, and take over what has changed. */
+  catchUp: z.boolean().optional(),
+  /** The execution that asks; the lock on the date is taken in its name. */
+  run: workflowRun.optional(),
 });
 export type SymbolUpdaterEvent = z.infer<typeof symbolUpdaterEvent>;
 
@@ -102,16 +170,25 @@ export const SYMBOL_SOURCES = {
 export const symbolUpdate = z.object({
   date: tradingDate,
   tradingDay: z.boolean(),
+  /** The trading dates to fetch, ascending, the date last: more than one where the run catches up. */
+  sessions: z.array(tradingDate),
   symbols: z.array(asxSymbol),
   symbolBatches: z.array(symbolBatch),
+  /**
+   * Numbers of the batches by the worker that fetches them, one after the other. Each worker has a share of the request
+   * budget.
+   */
+  lanes: batchLanes,
+  /** Whether the sessions are asked for whatever is stored of them. */
+  catchUp: z.boolean(),
+  /** The execution that asked. */
+  run: workflowRun.optional(),
   metadata: z.object({
     totalSymbols: z.number().int().nonnegative(),
     numBatches: z.number().int().nonnegative(),
     batchSize: z.number().int().positive(),
     /** Whether the date was the last finished trading day, rather than one from further back. */
     isLatest: z.boolean().default(false),
-    /** Batches that run at the same time and share the request budget. */
-    concurrentBatches: z.number().int().nonnegative(),
     s3Key: z.string().nullable(),
     source: z.enum(SYMBOL_SOURCES),
     changes: z.object({
@@ -125,6 +202,9 @@ export const symbolUpdate = z.object({
 });
 export type SymbolUpdate = z.infer<typeof symbolUpdate>;
 
+/** Most sessions that a batch asks for at once. */
+const MOST_SESSIONS = 30;
+
 /** What starts a batch fetcher. */
 export const batchEvent = z.object({
   /** Default: the symbols of the newest stored list on or before the date. */
@@ -133,13 +213,43 @@ export const batchEvent = z.object({
   batchNumber: batchNumber.optional(),
   /** Default: the last finished trading day. */
   date: tradingDate.optional(),
-  /** Batches running at the same time, among which the request budget is shared out. Default: 1. */
-  concurrentBatches: z.number().int().positive().optional(),
+  /** Trading dates to ask for, in one request a symbol; ascending, the date last. Default: the date alone. */
+  sessions: z.array(tradingDate).min(1).max(MOST_SESSIONS).optional(),
+  /**
+   * Ask for every symbol, whatever is stored: what is unfinished is filled, what has changed is taken over. Default: only
+   * symbols without a final outcome, and stored bars stand.
+   */
+  catchUp: z.boolean().optional(),
+  /** Workers that fetch at the same time, among which the request budget is shared out. Default: 1. */
+  lanes: z.number().int().min(1).max(1_000).optional(),
+  /** Which of them this is, from 0. Default: 0. */
+  lane: z.number().int().nonnegative().optional(),
+  /** The execution that the batch belongs to; its lock on the date is renewed. */
+  run: workflowRun.optional(),
 });
 export type BatchEvent = z.infer<typeof batchEvent>;
 
 /** How many unfinished symbols a batch result names: the message stays small even when all of them failed. */
-export const UNFINISHED_NAMED = 5;
+export const UNFINISHED_NAMED = 3;
+
+/** What a batch that catches up did to an earlier session. */
+export const earlierSession = z.object({
+  date: tradingDate,
+  /** Bars that were stored of symbols that had none. */
+  added: z.number().int().nonnegative(),
+  /** Stored bars that were replaced because the provider had changed them. */
+  revised: z.number().int().nonnegative(),
+});
+
+/** What makes a batch stop asking. */
+export const STOPS = {
+  /** The upstream failed one request after the other. */
+  breaker: "breaker",
+  /** The upstream refused us from the first call on. */
+  block: "block",
+  /** Symbols that had a bar the session before were unknown in numbers. */
+  unknownSymbols: "unknown-symbols",
+} as const;
 
 /** What a batch fetcher returns. */
 export const batchResult = z.object({
@@ -156,6 +266,18 @@ export const batchResult = z.object({
   counts: outcomeCounts,
   /** The first few symbols that can be fetched again; `counts` tells how many there are. */
   unfinished: z.array(symbolReport).max(UNFINISHED_NAMED),
+  /** Stored bars of the date that were replaced because the provider had changed them. */
+  revised: z.number().int().nonnegative().default(0),
+  /** Sessions before the date that were asked for too. */
+  earlier: z.array(earlierSession).default([]),
+  /** Symbols that a batch which catches up could not read again, although they have an outcome that stands. */
+  unread: z.number().int().nonnegative().default(0),
+  upstream: upstreamCounters.default(NOTHING_ASKED),
+  /** Why the batch stopped asking before it had asked for every symbol; null where it did not. */
+  stopped: z
+    .object({ by: z.enum(STOPS), reason: z.string() })
+    .nullable()
+    .default(null),
   durationMs: z.number().nonnegative(),
 });
 export type BatchResult = z.infer<typeof batchResult>;

@@ -9,11 +9,14 @@ import { isTradingDate } from "./trading-date.ts";
 const SYMBOLS_PREFIX = "symbols/";
 const RAW_DATA_PREFIX = "raw-data/";
 const RUNS_PREFIX = "runs/";
+const REVISIONS_PREFIX = "revisions/";
 
 const SYMBOLS_KEY = /^symbols\/(\d{4}-\d{2}-\d{2})-symbols\.csv$/;
 const RAW_DATA_KEY = /^raw-data\/(\d{4}-\d{2}-\d{2})(?:-batch-(0|[1-9]\d{0,5}))?\.parquet$/;
 const RUN_KEY = /^runs\/(\d{4}-\d{2}-\d{2})\.json$/;
 const RUN_LOCK_KEY = /^runs\/(\d{4}-\d{2}-\d{2})\.lock$/;
+
+const REVISIONS_KEY = /^revisions\/(\d{4}-\d{2}-\d{2})(?:-batch-(0|[1-9]\d{0,5}))?\.json$/;
 
 /** What a key under `raw-data/` names: a batch of a trading date, or (batch number null) all of its symbols. */
 export interface RawDataName {
@@ -27,6 +30,9 @@ export const symbolsPrefix = SYMBOLS_PREFIX;
 export const rawDataFolder = RAW_DATA_PREFIX;
 /** Prefix under which the run summaries lie. */
 export const runsPrefix = RUNS_PREFIX;
+
+/** Prefix under which the records of changed bars lie. */
+export const revisionsPrefix = REVISIONS_PREFIX;
 
 /** Key of the symbols listed on a date. */
 export function symbolsKey(date: string): string {
@@ -45,20 +51,22 @@ export function rawDataPrefix(date: string): string {
 
 /** Key of a batch's bars, or of the older form with all symbols in one file where the batch number is null. */
 export function rawDataKey({ date, batchNumber }: RawDataName): string {
-  if (batchNumber === null) return `${rawDataPrefix(date)}.parquet`;
-  if (!Number.isInteger(batchNumber) || batchNumber < 0 || batchNumber > 999_999) {
-    throw new InvalidInputError(`batch number ${batchNumber} is not a whole number from 0 to 999999`);
-  }
-  return `${rawDataPrefix(date)}-batch-${batchNumber}.parquet`;
+  return `${rawDataPrefix(date)}${batchSuffix(batchNumber)}.parquet`;
 }
 
 /** What a raw-data key names. */
 export function parseRawDataKey(key: string): RawDataName | undefined {
-  const match = RAW_DATA_KEY.exec(key);
-  const date = checkedMatch(match);
-  if (date === undefined) return undefined;
-  const batch = match?.[2];
-  return { date, batchNumber: batch === undefined ? null : Number(batch) };
+  return checkedName(RAW_DATA_KEY.exec(key));
+}
+
+/** Key of what has changed in the bars of the raw-data file of the same name after they were stored. */
+export function revisionsKey({ date, batchNumber }: RawDataName): string {
+  return `${REVISIONS_PREFIX}${checkedDate(date)}${batchSuffix(batchNumber)}.json`;
+}
+
+/** What a revisions key names. */
+export function parseRevisionsKey(key: string): RawDataName | undefined {
+  return checkedName(REVISIONS_KEY.exec(key));
 }
 
 /** Key of a date's run summary. */
@@ -94,6 +102,21 @@ export function assertSafeKey(key: string): void {
       `key ${quote(key)} is not a safe object key: use letters, digits, . _ = - and single slashes`,
     );
   }
+}
+
+function batchSuffix(batchNumber: number | null): string {
+  if (batchNumber === null) return "";
+  if (!Number.isInteger(batchNumber) || batchNumber < 0 || batchNumber > 999_999) {
+    throw new InvalidInputError(`batch number ${batchNumber} is not a whole number from 0 to 999999`);
+  }
+  return `-batch-${batchNumber}`;
+}
+
+function checkedName(match: RegExpExecArray | null): RawDataName | undefined {
+  const date = checkedMatch(match);
+  if (date === undefined) return undefined;
+  const batch = match?.[2];
+  return { date, batchNumber: batch === undefined ? null : Number(batch) };
 }
 
 function checkedDate(date: string): string {

@@ -13,11 +13,9 @@ const CLOSING_AUCTION_TIME = "16:10";
 /** Whether the text is `YYYY-MM-DD` and names a day that exists. */
 export function isTradingDate(text: string): boolean {
   if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return false;
-  try {
-    return Temporal.PlainDate.from(text, { overflow: "reject" }).toString() === text;
-  } catch {
-    return false;
-  }
+  // Every key and message is checked by this; Date reads the form at UTC, and moves a day that does not exist.
+  const at = Date.parse(`${text}T00:00:00Z`);
+  return !Number.isNaN(at) && new Date(at).toISOString().startsWith(text);
 }
 
 /**

@@ -85,8 +85,15 @@ export function chartError(status: number, code: string, description: string): S
 
 /** Seconds since 1970 of a session's opening. */
 function sessionStamp(date: string): number {
-  return sydneyInstant(date, SESSION_OPENS) / 1000;
+  const known = stamps.get(date);
+  if (known !== undefined) return known;
+  const stamp = sydneyInstant(date, SESSION_OPENS) / 1000;
+  stamps.set(date, stamp);
+  return stamp;
 }
+
+/** Stamps of sessions that were asked for: the same few dates for thousands of symbols. */
+const stamps = new Map<string, number>();
 
 function prices(sessions: readonly MarketSession[], field: keyof MarketBar): (number | null)[] {
   return sessions.map(({ bar }) => (bar === null ? null : Math.fround(bar[field])));

@@ -71,7 +71,8 @@ const settings = z
     /** Batches fetched at the same time. */
     concurrency: wholeNumber(1, 40),
     /** Symbols a batch. */
-    batchSize: wholeNumber(10, 1000),
+    // With more than a hundred batches their results come near what the workflow's messages may hold.
+    batchSize: wholeNumber(25, 1000),
     /** Requests a second to the price source, over all batches. */
     requestsPerSecond: z.number(requestsMessage).min(0.01, requestsMessage).max(1000, requestsMessage),
     /** Days that an overwritten or deleted version of a stored file can still be brought back. */

@@ -61,12 +61,12 @@ const GRAPHS: readonly Graph[] = [
     ],
   },
   {
-    title: "Symbols a minute in the day's longest run",
+    title: "Symbols a minute, over all runs of the day",
     unit: "symbols a minute",
     lines: [
       { metric: "symbolsAsked", label: "symbols asked", statistic: "Sum", id: "asked" },
-      { metric: "runDuration", label: "run, ms", statistic: "Maximum", id: "longest" },
-      { expression: `asked / (longest / ${MINUTE_MS})`, label: "symbols a minute" },
+      { metric: "runDuration", label: "runs, ms", statistic: "Sum", id: "running" },
+      { expression: `asked / (running / ${MINUTE_MS})`, label: "symbols a minute" },
     ],
   },
   {
@@ -76,6 +76,23 @@ const GRAPHS: readonly Graph[] = [
       { metric: "upstreamRequests", label: "requests", statistic: "Sum" },
       { metric: "upstreamRetries", label: "retries", statistic: "Sum" },
       { metric: "upstreamRateLimited", label: "rate limited (429)", statistic: "Sum" },
+    ],
+  },
+  {
+    title: "Batches that stopped asking, and minutes that requests waited, a day",
+    unit: "batches, minutes",
+    lines: [
+      { metric: "upstreamBreakerOpenings", label: "batches that gave an ailing price source up", statistic: "Sum" },
+      { metric: "upstreamWaiting", label: "waiting, ms", statistic: "Sum", id: "waiting" },
+      { expression: `waiting / ${MINUTE_MS}`, label: "waiting" },
+    ],
+  },
+  {
+    title: "Bars that were corrected, or look unlikely, a day",
+    unit: "bars",
+    lines: [
+      { metric: "barsRevised", label: "changed after they were stored", statistic: "Sum" },
+      { metric: "barsSuspect", label: "unlikely", statistic: "Maximum" },
     ],
   },
   {

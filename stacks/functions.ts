@@ -3,7 +3,7 @@ import { LambdaAlias } from "@cdktf/provider-aws/lib/lambda-alias/index.js";
 import { LambdaFunction } from "@cdktf/provider-aws/lib/lambda-function/index.js";
 import { AssetType, TerraformAsset } from "cdktf";
 import { Construct } from "constructs";
-import { rawDataFolder, runsPrefix, symbolsPrefix } from "../domain/object-keys.ts";
+import { rawDataFolder, revisionsPrefix, runsPrefix, symbolsPrefix } from "../domain/object-keys.ts";
 import { type Bundle, LAMBDA_HANDLER, type LambdaName } from "./bundles.ts";
 import type { Deployment } from "./deployment.ts";
 import { ServiceRole, type Statement } from "./policy.ts";
@@ -23,27 +23,30 @@ export const MEMORY_MEGABYTES: Record<LambdaName, number> = {
 /** What is different about a Lambda. */
 interface FunctionDescription {
   readonly description: string;
-  /** Prefixes of the bucket that it lists and reads. */
+  /** Keys of the bucket that it lists and reads, with wildcards. */
   readonly reads: readonly string[];
-  /** Prefixes of the bucket that it writes. */
+  /** Keys of the bucket that it writes, with wildcards. */
   readonly writes: readonly string[];
 }
+
+/** The locks on dates that are being run. */
+const RUN_LOCKS = `${runsPrefix}*.lock`;
 
 const DESCRIPTIONS: Record<LambdaName, FunctionDescription> = {
   "symbol-updater": {
     description: "Writes the day's ASX symbols and cuts them into batches",
-    reads: [symbolsPrefix],
-    writes: [symbolsPrefix],
+    reads: [objectsBelow(symbolsPrefix), RUN_LOCKS],
+    writes: [objectsBelow(symbolsPrefix), RUN_LOCKS],
   },
   "batch-fetcher": {
     description: "Fetches the bars of one batch of symbols into a Parquet file",
-    reads: [symbolsPrefix, rawDataFolder],
-    writes: [rawDataFolder],
+    reads: [symbolsPrefix, rawDataFolder, runsPrefix, revisionsPrefix].map(objectsBelow),
+    writes: [objectsBelow(rawDataFolder), objectsBelow(revisionsPrefix), RUN_LOCKS],
   },
   "run-summary": {
     description: "Writes what became of every symbol of the day",
-    reads: [rawDataFolder, runsPrefix],
-    writes: [runsPrefix],
+    reads: [rawDataFolder, runsPrefix, revisionsPrefix].map(objectsBelow),
+    writes: [objectsBelow(runsPrefix)],
   },
 };
 
@@ -118,14 +121,18 @@ const TRACING: Statement = {
   resources: ["*"],
 };
 
+function objectsBelow(prefix: string): string {
+  return `${prefix}*`;
+}
+
 function bucketStatements(bucketArn: string, reads: readonly string[], writes: readonly string[]): Statement[] {
-  const objects = (prefixes: readonly string[]): string[] => prefixes.map((prefix) => `${bucketArn}/${prefix}*`);
+  const objects = (keys: readonly string[]): string[] => keys.map((key) => `${bucketArn}/${key}`);
   return [
     {
       sid: "ListObjects",
       actions: ["s3:ListBucket"],
       resources: [bucketArn],
-      conditions: { StringLike: { "s3:prefix": reads.map((prefix) => `${prefix}*`) } },
+      conditions: { StringLike: { "s3:prefix": reads } },
     },
     { sid: "ReadObjects", actions: ["s3:GetObject"], resources: objects(reads) },
     { sid: "WriteObjects", actions: ["s3:PutObject"], resources: objects(writes) },
@@ -145,6 +152,6 @@ function settingsOf(name: LambdaName, { config }: Deployment): Record<string, st
     case "batch-fetcher":
       return { REQUESTS_PER_SECOND: String(config.requestsPerSecond), ...closures };
     case "run-summary":
-      return {};
+      return closures;
   }
 }

@@ -12,9 +12,9 @@ const RETRIES = { maximumEventAgeInSeconds: 3_600, maximumRetryAttempts: 10 } as
 
 /**
  * Starts the daily workflow by the clock of Sydney, on both sides of daylight saving: on weekdays after
- * the close has settled, and every morning to catch up. A run of a day that is whole is cheap: it asks only
- * for what has no final outcome yet, and that is nothing. So it also runs on the evenings of a weekend:
- * Friday can be mended, and the alarm on missing runs has no weekend to know of.
+ * the close has settled, and on the morning after a weekday to catch up. A run of a day that is whole is cheap: it asks
+ * only for what has no final outcome yet, and that is nothing. So it also runs on the evenings of a weekend and the
+ * mornings after them: Friday can be mended, and the alarm on missing runs has no weekend to know of.
  */
 export class Schedule extends Construct {
   constructor(scope: Construct, id: string, deployment: Deployment, target: Workflow, notifications: Notifications) {
@@ -40,8 +40,14 @@ export class Schedule extends Construct {
       },
       {
         id: "catch-up",
-        description: "Fetches what the last trading day still lacks",
-        expression: cron(schedule.catchUpAt, "*"),
+        description: "Asks for the last five sessions again, for what they lack and what was corrected",
+        expression: cron(schedule.catchUpAt, "TUE-SAT"),
+        input: { catchUp: true },
+      },
+      {
+        id: "sunday-monday",
+        description: "Fetches what Friday still lacks, on the mornings without a session before them",
+        expression: cron(schedule.catchUpAt, "SUN,MON"),
       },
       {
         id: "weekend",
@@ -49,7 +55,7 @@ export class Schedule extends Construct {
         expression: cron(schedule.dailyAt, "SAT,SUN"),
       },
     ];
-    for (const { id: name, description, expression } of runs) {
+    for (const { id: name, description, expression, input = {} } of runs) {
       new SchedulerSchedule(this, name, {
         name: deployment.name(name),
         groupName: group.name,
@@ -61,7 +67,7 @@ export class Schedule extends Construct {
         target: {
           arn: target.arn,
           roleArn: role.arn,
-          input: "{}", // no date: the last finished trading day
+          input: JSON.stringify(input), // no date: the last finished trading day
           retryPolicy: RETRIES,
           deadLetterConfig: { arn: notifications.deadLetters.arn },
         },

@@ -3,6 +3,8 @@
  * function into its state, and every state, tried again once after its function was lost, into the run.
  */
 
+import { REDRIVE_WAITS_SECONDS } from "../lambdas/run-summary/plan-redrive.ts";
+
 /** What bounds each Lambda. 900 is the most that Lambda allows. */
 export const FUNCTION_SECONDS = { "symbol-updater": 300, "batch-fetcher": 900, "run-summary": 300 } as const;
 
@@ -35,9 +37,9 @@ export function batchFits({ batchSize, concurrency, requestsPerSecond }: Pace): 
   return (batchSize * concurrency) / requestsPerSecond <= LONGEST_BATCH_SECONDS;
 }
 
-/** A run must have ended before the one of the next day begins. */
+/** The first round of a run must have ended before the run of the next day begins. */
 export function runFits(pace: Pace): boolean {
-  return runTimeoutSeconds(pace) <= DAY_SECONDS;
+  return firstRoundSeconds(pace) <= DAY_SECONDS;
 }
 
 /** What bounds one try of each state that invokes a function. */
@@ -47,13 +49,27 @@ export const STATE_SECONDS = {
   runSummaryTimeoutSeconds: FUNCTION_SECONDS["run-summary"] + STATE_MARGIN_SECONDS,
 } as const;
 
-/** What bounds a run: every state in turn, each losing its function once, and as many waves of batches as symbols need. */
-export function runTimeoutSeconds({ batchSize, concurrency }: Omit<Pace, "requestsPerSecond">): number {
-  const waves = Math.ceil(MOST_SYMBOLS / (batchSize * concurrency));
+/**
+ * What bounds a run: its first round, the further ones with their waits, and never more than a day. A run that is cut off
+ * is taken up by the next one.
+ */
+export function runTimeoutSeconds(pace: Omit<Pace, "requestsPerSecond">): number {
+  const { batchFetcherTimeoutSeconds, runSummaryTimeoutSeconds } = STATE_SECONDS;
+  const round = wavesOf(pace) * batchFetcherTimeoutSeconds + runSummaryTimeoutSeconds;
+  const further = REDRIVE_WAITS_SECONDS.reduce((total, wait) => total + wait + round, 0);
+  return Math.min(DAY_SECONDS, firstRoundSeconds(pace) + further);
+}
+
+/** Every state in turn, each losing its function once, and as many waves of batches as symbols need. */
+function firstRoundSeconds(pace: Omit<Pace, "requestsPerSecond">): number {
   const states = [
     STATE_SECONDS.symbolUpdaterTimeoutSeconds,
-    ...Array.from({ length: waves }, () => STATE_SECONDS.batchFetcherTimeoutSeconds),
+    ...Array.from({ length: wavesOf(pace) }, () => STATE_SECONDS.batchFetcherTimeoutSeconds),
     STATE_SECONDS.runSummaryTimeoutSeconds,
   ];
   return states.reduce((total, seconds) => total + TRIES * seconds + RETRY_WAIT_SECONDS, 0);
+}
+
+function wavesOf({ batchSize, concurrency }: Omit<Pace, "requestsPerSecond">): number {
+  return Math.ceil(MOST_SYMBOLS / (batchSize * concurrency));
 }

@@ -1,40 +1,42 @@
-import pLimit from "p-limit";
 import {
   type BatchEvent,
   type BatchResult,
   countOutcomes,
   isFinal,
+  STOPS,
   type SymbolReport,
   UNFINISHED_NAMED,
 } from "../../domain/batch.ts";
 import {
   BatchFailedError,
   InvalidInputError,
+  messageOf,
   SessionNotSettledError,
+  StoredFileError,
   SymbolsMissingError,
+  UpstreamBlockedError,
 } from "../../domain/errors.ts";
-import { rawDataKey } from "../../domain/object-keys.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
+import type { RunSummary } from "../../domain/run-summary.ts";
+import { shorten } from "../../domain/text.ts";
 import type { TradingCalendar } from "../../domain/trading-calendar.ts";
 import { describeSettling, settledInstant } from "../../domain/trading-date.ts";
+import { previousSession } from "../runtime/earlier-sessions.ts";
+import { renewRunLocks } from "../runtime/run-lock.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { readStoredDay } from "../runtime/stored-day.ts";
 import { readStoredList, storedListDates } from "../runtime/symbols-csv.ts";
-import { createThrottle } from "../runtime/throttle.ts";
-import { type FetchedSymbol, fetchSymbol, type RequestCounters } from "./fetch-symbol.ts";
+import type { FetchedSymbol } from "./fetch-symbol.ts";
+import { FEWEST_GONE, fetchSymbols } from "./fetch-symbols.ts";
 import type { PriceSource } from "./price-source.ts";
-import { storeBatch } from "./store-batch.ts";
+import { type PlannedBatch, planSession, type SessionPlan } from "./session-plan.ts";
+import { createUpstreamGate, type UpstreamGate } from "./upstream-gate.ts";
 
-/** Requests of one batch that may be under way at the same time. */
-const REQUESTS_AT_ONCE = 4;
-/** So many symbols that fail in a row, each after all its attempts, end a batch: its other symbols are deferred. */
-const FAILURES_TO_GIVE_UP = 8;
+/** Longest reason in a batch result; the whole one is stored. */
+const LONGEST_NAMED = 80;
+const LONGEST_STOP = 120;
 
-/**
- * No symbol is begun in the last five minutes before the function ends: one that fails to the last takes almost as long,
- * and what was fetched has to be stored.
- */
-const LAST_BEGIN_MS = 300_000;
+/** Time before the function ends that is kept for storing what was fetched, in milliseconds. */
+const STORING_MS = 60_000;
 
 /** What fetching a batch needs. */
 export interface FetchBatchOptions {
@@ -48,57 +50,138 @@ export interface FetchBatchOptions {
 }
 
 /**
- * Fetches the bars of a batch that have no final outcome yet, adds them to what is stored and
- * reports one outcome for every symbol of the batch. Symbols for which no time is left are deferred.
- * @throws BatchFailedError where every symbol failed for a transient reason; nothing is stored then.
+ * Fetches the bars of a batch that have no final outcome yet, adds them to what is stored and reports one outcome for
+ * every symbol of the batch. Symbols for which no time is left, or that an ailing upstream is spared, are deferred.
+ *
+ * A batch that catches up asks for every symbol whatever is stored, for all sessions in one request: it fills what is
+ * unfinished, and a stored bar that the provider has changed is replaced and the change recorded.
+ * A batch that stopped because healthy symbols were unknown is a result, although no symbol has a bar: asking again at
+ * once would not help, and the run has to know why.
+ * @throws BatchFailedError where every symbol failed for a transient reason, UpstreamBlockedError where the upstream
+ *   refused us from the first call on; nothing is stored then.
  * @throws SymbolsMissingError where the event names no symbols and no list is stored.
- * @throws SessionNotSettledError where the date's session is not over; InvalidInputError where it has none.
+ * @throws SessionNotSettledError where a date's session is not over; InvalidInputError where it has none.
+ * @throws RunUnderWayError where another run has taken the date over.
  */
 export async function fetchBatch(event: BatchEvent, options: FetchBatchOptions): Promise<BatchResult> {
-  const { runtime, calendar } = options;
-  const { store, clock } = runtime;
+  const { runtime, calendar, source, endsAt } = options;
+  const { store, clock, random, metrics, logger } = runtime;
   const startedAt = clock.now();
   const date = event.date ?? calendar.lastFinishedTradingDay(startedAt);
+  const sessions = event.sessions ?? [date];
+  if (sessions.at(-1) !== date) throw new InvalidInputError(`sessions ${sessions.join(", ")} do not end with ${date}`);
+  for (const session of sessions) refuseUnsettled(session, calendar, startedAt);
+  if (event.run !== undefined) await renewRunLocks(store, sessions, event.run.id, clock);
+
+  const symbols = [...new Set(event.symbols ?? (await newestSymbols(store, date)))];
+  const batchNumber = event.batchNumber ?? null;
+  const batch = { batchNumber, symbols, source: source.name, takesRevisions: event.catchUp === true };
+  const plan = await planSession(store, date, batch, true);
+  const earlier = await planEarlier(sessions.slice(0, -1), batch, runtime);
+
+  const asksAll = event.catchUp === true && readsAgain(event);
+  const toAsk = symbols.filter((symbol) => asksAll || [...earlier, plan].some((session) => session.lacks(symbol)));
+  for (const symbol of symbols.filter((symbol) => !toAsk.includes(symbol))) {
+    const known = plan.finished.get(symbol);
+    if (known !== undefined) runtime.onOutcome?.(known.outcome, batchNumber);
+  }
+  const gate = createUpstreamGate({
+    requestsPerSecond: options.requestsPerSecond,
+    ...{ lane: event.lane ?? 0, lanes: event.lanes ?? 1, clock, random },
+    endsAt: endsAt === undefined ? undefined : endsAt - STORING_MS,
+  });
+  const healthy = toAsk.length < FEWEST_GONE ? undefined : await previousSession(date, calendar, runtime);
+  const { sessions: fetched, doubted } = await fetchSymbols(failedLast(toAsk, plan), {
+    ...{ source, gate, runtime, sessions, batchNumber, endsAt },
+    healthy: symbolsWithBar(healthy),
+  });
+  const asked = [...fetched.values()].flatMap((symbol) => symbol.get(date) ?? []);
+  metrics.add("symbolsAsked", asked.filter(({ report }) => report.outcome !== "deferred").length);
+  metrics.add("upstreamRequests", gate.counters.requests);
+  metrics.add("upstreamRetries", gate.counters.retries);
+  metrics.add("upstreamRateLimited", gate.counters.rateLimited);
+  metrics.add("upstreamBreakerOpenings", gate.counters.breakerOpenings);
+  metrics.add("upstreamWaiting", gate.counters.waitedMs);
+  if (!doubted) refuseLostBatch(asked, plan, gate);
+
+  const earlierResults: BatchResult["earlier"] = [];
+  for (const session of earlier) {
+    const stored = await unlessDamaged(session.date, runtime, () => session.store(fetched, runtime));
+    if (stored === undefined || stored.added + stored.revised === 0) continue;
+    earlierResults.push({ date: session.date, added: stored.added, revised: stored.revised });
+  }
+  const { rows, bytes, sha256, revised } = await plan.store(fetched, runtime);
+  const reports = symbols.flatMap((symbol) => plan.reportOf(symbol, fetched.get(symbol)) ?? []);
+  const counts = countOutcomes(reports);
+  const unread = asked.filter(({ report }) => !isFinal(report.outcome) && plan.finished.has(report.symbol)).length;
+  const upstream = { ...gate.counters };
+  const durationMs = clock.now() - startedAt;
+  metrics.add("batchDuration", durationMs);
+  logger.info(`${plan.key} done`, { date, batchNumber, rows, revised, ...counts, ...upstream, durationMs });
+  return {
+    ...{ date, batchNumber, s3Key: plan.key, rows, bytes, sha256, counts },
+    unfinished: firstUnfinished(reports),
+    ...{ revised, earlier: earlierResults, unread, upstream, stopped: stopOf(gate, doubted), durationMs },
+  };
+}
+
+/** The sessions before the date, but for those of which a file is damaged. */
+async function planEarlier(
+  dates: readonly string[],
+  batch: PlannedBatch,
+  runtime: Pick<Runtime, "store" | "logger">,
+): Promise<SessionPlan[]> {
+  const plans: SessionPlan[] = [];
+  for (const date of dates) {
+    const plan = await unlessDamaged(date, runtime, () => planSession(runtime.store, date, batch, false));
+    if (plan !== undefined) plans.push(plan);
+  }
+  return plans;
+}
+
+/**
+ * Works on a session before the date. One of which a file is damaged, be it a record of changes, is left out: it is no
+ * reason to lose the others, and its own summary tells of it.
+ */
+async function unlessDamaged<Result>(
+  date: string,
+  { logger }: Pick<Runtime, "logger">,
+  work: () => Promise<Result>,
+): Promise<Result | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof StoredFileError)) throw error;
+    logger.error(`${date} is not read again: ${messageOf(error)}`, { date });
+    return undefined;
+  }
+}
+
+/**
+ * Whether a batch of a run that catches up asks for all of its symbols: in the first round, and where the round before
+ * could not read some again. Otherwise it asks for what is unfinished, as every run does.
+ */
+function readsAgain({ run, batchNumber }: BatchEvent): boolean {
+  return (
+    run === undefined || run.attempt === 1 || (batchNumber !== undefined && run.unread?.includes(batchNumber) === true)
+  );
+}
+
+/** A few of the unfinished symbols, with short reasons: the messages of all batches together have to stay small. */
+function firstUnfinished(reports: readonly SymbolReport[]): SymbolReport[] {
+  return reports
+    .filter(({ outcome }) => !isFinal(outcome))
+    .slice(0, UNFINISHED_NAMED)
+    .map(({ reason, ...report }) =>
+      reason === undefined ? report : { ...report, reason: shorten(reason, LONGEST_NAMED) },
+    );
+}
+
+function refuseUnsettled(date: string, calendar: TradingCalendar, now: number): void {
   if (!calendar.isTradingDay(date)) {
     throw new InvalidInputError(`the exchange has no session on ${date}: there is nothing to fetch`);
   }
-  if (startedAt < settledInstant(date)) throw new SessionNotSettledError(describeSettling(date));
-  const symbols = [...new Set(event.symbols ?? (await newestSymbols(store, date)))];
-  const batchNumber = event.batchNumber ?? null;
-  const key = rawDataKey({ date, batchNumber });
-
-  const stored = await readStoredDay(store, date);
-  const reported = symbols.flatMap((symbol) => stored.reports.get(symbol) ?? []);
-  // A batch without a single bar tells of an outage rather than of its symbols: it is asked again.
-  const hasBar = reported.some(({ outcome }) => outcome === "fetched");
-  const finished = hasBar ? reported.filter(({ outcome }) => isFinal(outcome)) : [];
-  for (const { outcome } of finished) runtime.onOutcome?.(outcome, batchNumber);
-  const known = new Set(finished.map(({ symbol }) => symbol));
-  const counters: RequestCounters = { requests: 0, retries: 0, rateLimited: 0 };
-  const fetched = await fetchSymbols(
-    failedLast(
-      symbols.filter((symbol) => !known.has(symbol)),
-      stored.reports,
-    ),
-    { date, batchNumber, workers: event.concurrentBatches ?? 1, counters },
-    options,
-  );
-  const { metrics } = runtime;
-  metrics.add("symbolsAsked", fetched.filter(({ report }) => report.outcome !== "deferred").length);
-  metrics.add("upstreamRequests", counters.requests);
-  metrics.add("upstreamRetries", counters.retries);
-  metrics.add("upstreamRateLimited", counters.rateLimited);
-  refuseLostBatch(fetched, finished, key);
-
-  const ownFile = stored.files.find((file) => file.key === key);
-  const file = await storeBatch({ key, before: ownFile, fetched, source: options.source.name }, runtime);
-  const reports = [...finished, ...fetched.map(({ report }) => report)];
-  const counts = countOutcomes(reports);
-  const durationMs = clock.now() - startedAt;
-  metrics.add("batchDuration", durationMs);
-  runtime.logger.info(`${key} done`, { date, batchNumber, rows: file.rows, ...counts, ...counters, durationMs });
-  const unfinished = reports.filter(({ outcome }) => !isFinal(outcome)).slice(0, UNFINISHED_NAMED);
-  return { date, batchNumber, s3Key: key, ...file, counts, unfinished, durationMs };
+  if (now < settledInstant(date)) throw new SessionNotSettledError(describeSettling(date));
 }
 
 async function newestSymbols(store: ObjectStore, date: string): Promise<string[]> {
@@ -112,65 +195,33 @@ async function newestSymbols(store: ObjectStore, date: string): Promise<string[]
   return list.listings.map(({ symbol }) => symbol);
 }
 
-interface BatchPlace {
-  readonly date: string;
-  readonly batchNumber: number | null;
-  /** Batches that run at the same time. */
-  readonly workers: number;
-  readonly counters: RequestCounters;
-}
-
-async function fetchSymbols(
-  symbols: readonly string[],
-  { date, batchNumber, workers, counters }: BatchPlace,
-  { source, requestsPerSecond, runtime, endsAt }: FetchBatchOptions,
-): Promise<FetchedSymbol[]> {
-  if (symbols.length === 0) return [];
-  if (requestsPerSecond !== null) {
-    // Workers that start together take turns instead of asking all at once.
-    await runtime.clock.sleep(Math.round((((batchNumber ?? 0) % workers) * 1000) / requestsPerSecond));
-  }
-  const throttle = createThrottle(requestsPerSecond === null ? null : requestsPerSecond / workers);
-  const limit = pLimit(REQUESTS_AT_ONCE);
-  let failuresInARow = 0;
-  const reasonToDefer = (): string | undefined => {
-    if (failuresInARow >= FAILURES_TO_GIVE_UP) return `${FAILURES_TO_GIVE_UP} symbols in a row had failed`;
-    return endsAt !== undefined && runtime.clock.now() > endsAt - LAST_BEGIN_MS
-      ? "the time was running out"
-      : undefined;
-  };
-  return limit.map(symbols, async (symbol) => {
-    const reason = reasonToDefer();
-    const fetched =
-      reason === undefined
-        ? await fetchSymbol(symbol, { source, throttle, counters, runtime, date, batchNumber })
-        : deferredSymbol(symbol, reason);
-    if (fetched.report.outcome !== "deferred") {
-      failuresInARow = fetched.report.outcome === "failed" ? failuresInARow + 1 : 0;
-    }
-    runtime.onOutcome?.(fetched.report.outcome, batchNumber);
-    return fetched;
-  });
+function symbolsWithBar(summary: RunSummary | undefined): ReadonlySet<string> {
+  const fetched = summary?.outcomes.filter(({ outcome }) => outcome === "fetched") ?? [];
+  return new Set(fetched.map(({ symbol }) => symbol));
 }
 
 /** Symbols that failed before go last, so that they do not keep the others from being tried. */
-function failedLast(symbols: readonly string[], reports: ReadonlyMap<string, SymbolReport>): string[] {
-  const hasFailed = (symbol: string): boolean => reports.get(symbol)?.outcome === "failed";
-  return [...symbols.filter((symbol) => !hasFailed(symbol)), ...symbols.filter(hasFailed)];
+function failedLast(symbols: readonly string[], { failedBefore }: SessionPlan): string[] {
+  return [
+    ...symbols.filter((symbol) => !failedBefore.has(symbol)),
+    ...symbols.filter((symbol) => failedBefore.has(symbol)),
+  ];
 }
 
-/** A symbol that is left for later: an upstream that fails one after the other is not to be asked on, or time is short. */
-function deferredSymbol(symbol: string, reason: string): FetchedSymbol {
-  return { report: { symbol, outcome: "deferred", reason: `not tried: ${reason}` }, bar: undefined, transient: true };
+function stopOf({ closed: reason, blocked }: UpstreamGate, doubted: boolean): BatchResult["stopped"] {
+  if (reason === undefined) return null;
+  const by = doubted ? STOPS.unknownSymbols : blocked ? STOPS.block : STOPS.breaker;
+  return { by, reason: shorten(reason, LONGEST_STOP) };
 }
 
-function refuseLostBatch(fetched: readonly FetchedSymbol[], finished: readonly SymbolReport[], key: string): void {
-  const first = fetched[0];
-  if (first === undefined || finished.length > 0) return;
-  if (fetched.every(({ report, transient }) => !isFinal(report.outcome) && transient)) {
+function refuseLostBatch(asked: readonly FetchedSymbol[], { finished, key }: SessionPlan, gate: UpstreamGate): void {
+  const first = asked[0];
+  if (first === undefined || finished.size > 0) return;
+  if (gate.blocked) throw new UpstreamBlockedError(`${key}: ${gate.closed}; nothing was stored`);
+  if (asked.every(({ report, transient }) => !isFinal(report.outcome) && transient)) {
     const { symbol, reason } = first.report;
     throw new BatchFailedError(
-      `all ${fetched.length} symbols of ${key} failed, ${symbol} with: ${reason ?? "no reason"}; nothing was stored, try again`,
+      `all ${asked.length} symbols of ${key} failed, ${symbol} with: ${reason ?? "no reason"}; nothing was stored, try again`,
     );
   }
 }

@@ -1,89 +1,95 @@
 import type { Bar } from "../../domain/bar.ts";
 import type { SymbolReport } from "../../domain/batch.ts";
-import { isTransient, messageOf, UpstreamUnavailableError } from "../../domain/errors.ts";
-import { type RetryPolicy, withRetry } from "../runtime/retry.ts";
+import { GateClosedError, isTransient, messageOf } from "../../domain/errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import type { Throttle } from "../runtime/throttle.ts";
-import type { PriceSource } from "./price-source.ts";
-import { sessionOutcome } from "./session-bar.ts";
-
-/** How a request for one symbol is repeated. */
-export const SYMBOL_RETRY: RetryPolicy = {
-  attempts: 5,
-  firstDelayMs: 1_000,
-  longestDelayMs: 20_000,
-  longestRetryAfterMs: 60_000,
-};
+import type { PriceSource, TimedAnswer } from "./price-source.ts";
+import { type SessionOutcome, sessionOutcome } from "./session-bar.ts";
+import type { UpstreamGate } from "./upstream-gate.ts";
 
 /** Longest reason that is kept of a symbol. */
 const LONGEST_REASON = 160;
 
-/** What became of one symbol: its report, its bar where it has one, and whether trying later can help. */
+/** What became of one symbol on one date: its report, its bar where it has one, and whether trying later can help. */
 export interface FetchedSymbol {
   readonly report: SymbolReport;
   readonly bar: Bar | undefined;
   readonly transient: boolean;
 }
 
-/** What a batch asked of the upstream. */
-export interface RequestCounters {
-  /** Retries included. */
-  requests: number;
-  retries: number;
-  /** Answers that told us to ask less (429). */
-  rateLimited: number;
-}
+/** What became of one symbol on every date it was asked for. */
+export type FetchedSessions = ReadonlyMap<string, FetchedSymbol>;
 
 /** What fetching a symbol needs. */
 export interface SymbolFetcherOptions {
   readonly source: PriceSource;
-  readonly throttle: Throttle;
-  /** Counted up with every request. */
-  readonly counters: RequestCounters;
-  readonly runtime: Pick<Runtime, "clock" | "random" | "logger">;
-  readonly date: string;
+  readonly gate: UpstreamGate;
+  readonly runtime: Pick<Runtime, "logger">;
+  /** Trading dates, ascending: one request covers them all. */
+  readonly sessions: readonly string[];
   readonly batchNumber: number | null;
 }
 
-/** Fetches one symbol's bar. Trouble becomes its outcome, never an error: the other symbols of the batch go on. */
-export async function fetchSymbol(symbol: string, options: SymbolFetcherOptions): Promise<FetchedSymbol> {
-  const { source, throttle, counters, runtime, date, batchNumber } = options;
-  const { logger, clock, random } = runtime;
+/** Fetches one symbol's bars. Trouble becomes its outcome, never an error: the other symbols of the batch go on. */
+export async function fetchSymbol(symbol: string, options: SymbolFetcherOptions): Promise<FetchedSessions> {
+  const { source, gate, runtime, sessions, batchNumber } = options;
+  const { logger } = runtime;
+  const [first, last] = [sessions[0], sessions.at(-1)];
+  if (first === undefined || last === undefined) return new Map();
   let attempts = 0;
-  const ask = () =>
-    throttle(async () => {
-      attempts += 1;
-      counters.requests += 1;
-      try {
-        return await source.fetchChart(symbol, date, date);
-      } catch (error) {
-        if (error instanceof UpstreamUnavailableError && error.rateLimited) counters.rateLimited += 1;
-        throw error;
-      }
-    });
-  const onRetry = (error: Error, attempt: number, delayMs: number): void => {
-    counters.retries += 1;
-    logger.debug("asking again", { symbol, batchNumber, attempt, delayMs, reason: messageOf(error) });
-  };
   try {
-    const answer = await withRetry(ask, SYMBOL_RETRY, { clock, random, onRetry });
-    const found = sessionOutcome(answer, { symbol, ticker: source.tickerOf(symbol), date, batchNumber });
-    if (found.outcome === "fetched")
-      return { report: { symbol, outcome: "fetched" }, bar: found.bar, transient: false };
-    if ("reason" in found) {
-      logger.warn(`${symbol} ${found.outcome}: ${found.reason}`, { symbol, batchNumber });
-      return failure({ symbol, outcome: found.outcome, reason: found.reason }, false);
-    }
-    return failure({ symbol, outcome: found.outcome }, false);
+    const answer = await gate.ask(
+      () => {
+        attempts += 1;
+        return source.fetchChart(symbol, first, last);
+      },
+      (error, attempt, delayMs) =>
+        logger.debug("asking again", { symbol, batchNumber, attempt, delayMs, reason: messageOf(error) }),
+    );
+    return readSessions(symbol, answer, options);
   } catch (error) {
+    if (error instanceof GateClosedError) return everySession(sessions, deferredSymbol(symbol, error.message));
     const tries = attempts === 1 ? "1 attempt" : `${attempts} attempts`;
     logger.warn(`${symbol} failed: ${messageOf(error)}`, { symbol, batchNumber, attempts, error });
-    return failure({ symbol, outcome: "failed", reason: `${messageOf(error)} after ${tries}` }, isTransient(error));
+    const reason = `${messageOf(error)} after ${tries}`;
+    return everySession(sessions, withoutBar({ symbol, outcome: "failed", reason }, isTransient(error)));
   }
 }
 
-function failure({ symbol, outcome, reason }: SymbolReport, transient: boolean): FetchedSymbol {
+/** A symbol that is left for later: it was not asked for. */
+export function deferredSymbol(symbol: string, reason: string): FetchedSymbol {
+  return withoutBar({ symbol, outcome: "deferred", reason: `not tried: ${reason}` }, true);
+}
+
+/** A symbol without a bar. */
+export function withoutBar({ symbol, outcome, reason }: SymbolReport, transient: boolean): FetchedSymbol {
   const report =
     reason === undefined ? { symbol, outcome } : { symbol, outcome, reason: reason.slice(0, LONGEST_REASON) };
   return { report, bar: undefined, transient };
+}
+
+/** The same of a symbol on every date. */
+export function everySession(sessions: readonly string[], fetched: FetchedSymbol): FetchedSessions {
+  return new Map(sessions.map((date) => [date, fetched]));
+}
+
+function readSessions(
+  symbol: string,
+  answer: TimedAnswer,
+  { source, runtime, sessions, batchNumber }: SymbolFetcherOptions,
+): FetchedSessions {
+  const ticker = source.tickerOf(symbol);
+  return new Map(
+    sessions.map((date) => {
+      const found = sessionOutcome(answer, { symbol, ticker, date, batchNumber });
+      if ("reason" in found) {
+        runtime.logger.warn(`${symbol} ${found.outcome}: ${found.reason}`, { symbol, batchNumber, date });
+      }
+      return [date, asFetched(symbol, found)];
+    }),
+  );
+}
+
+function asFetched(symbol: string, found: SessionOutcome): FetchedSymbol {
+  if (found.outcome === "fetched") return { report: { symbol, outcome: "fetched" }, bar: found.bar, transient: false };
+  return withoutBar({ symbol, ...found }, false);
 }

@@ -23,6 +23,8 @@ export interface SessionChart {
   /** The ticker and the currency the answer says it is in; undefined where it says nothing. */
   readonly ticker: string | undefined;
   readonly currency: string | undefined;
+  /** The IANA name of the zone that the dates of the rows are in; undefined where the answer does not say. */
+  readonly zone: string | undefined;
   /** In the order of the answer. */
   readonly rows: readonly SessionRow[];
   /** Amount a share by ex-date. */

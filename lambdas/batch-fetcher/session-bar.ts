@@ -1,5 +1,5 @@
 import { type Bar, checkBar } from "../../domain/bar.ts";
-import { settledInstant } from "../../domain/trading-date.ts";
+import { EXCHANGE_TIME_ZONE, settledInstant } from "../../domain/trading-date.ts";
 import type { SessionChart, SessionRow, TimedAnswer } from "./price-source.ts";
 
 /** What an answer says of one symbol on one date. */
@@ -25,6 +25,9 @@ const CURRENCY = "AUD";
  * A row stamped at the session's opening is the session's bar. A live row, stamped with the last
  * trade, repeats it or runs ahead of it; it stands for the day only where no session row does and
  * the answer came after the prices had settled. Rows of other dates are passed over.
+ *
+ * The dates of an answer in another zone are not the exchange's: neither a row nor the lack of one says anything then, and
+ * the symbol is to be asked for again. An answer without any row may leave its zone out: there is nothing to date in it.
  */
 export function sessionOutcome({ answer, answeredAt }: TimedAnswer, question: SessionQuestion): SessionOutcome {
   if (answer.kind === "notFound") return { outcome: "notFound" };
@@ -34,14 +37,16 @@ export function sessionOutcome({ answer, answeredAt }: TimedAnswer, question: Se
     return { outcome: "invalid", reason: `the answer is of ${named}, not ${question.ticker}` };
   }
   const row = sessionRow(answer, question.date);
-  if (row === undefined) return { outcome: "noTrade" };
-  if (!row.stampedAtOpen && answeredAt < settledInstant(question.date)) {
+  const isInZone = answer.zone === EXCHANGE_TIME_ZONE || (answer.zone === undefined && answer.rows.length === 0);
+  if (row === undefined && isInZone) return { outcome: "noTrade" };
+  if (row?.stampedAtOpen === false && answeredAt < settledInstant(question.date)) {
     return { outcome: "failed", reason: `only a live row of ${question.date}: its session has not settled` };
   }
   if (answer.currency !== CURRENCY) {
-    // The upstream's own text: cut, and with nothing in it that a terminal would obey.
-    const named = answer.currency?.slice(0, 40).replaceAll(/[^\x20-\x7e]/g, "?") ?? "not given";
-    return { outcome: "invalid", reason: `currency is ${named}, not ${CURRENCY}` };
+    return { outcome: "invalid", reason: `currency is ${said(answer.currency)}, not ${CURRENCY}` };
+  }
+  if (row === undefined || !isInZone) {
+    return { outcome: "failed", reason: `the answer's time zone is ${said(answer.zone)}, not ${EXCHANGE_TIME_ZONE}` };
   }
   const checked = checkBar({
     symbol: question.symbol,
@@ -58,6 +63,11 @@ export function sessionOutcome({ answer, answeredAt }: TimedAnswer, question: Se
     batchNumber: question.batchNumber,
   });
   return checked.valid ? { outcome: "fetched", bar: checked.bar } : { outcome: "invalid", reason: checked.reason };
+}
+
+/** A text of the upstream's own: cut, and with nothing in it that a terminal would obey. */
+function said(text: string | undefined): string {
+  return text?.slice(0, 40).replaceAll(/[^\x20-\x7e]/g, "?") ?? "not given";
 }
 
 /** The value of an action on its ex-date, null on all other days. One that cannot be read is NaN, so that it is not lost in silence. */

@@ -124,6 +124,7 @@ function readResult(result: ChartResult): ChartAnswer {
     kind: "chart",
     ticker: meta.symbol,
     currency: meta.currency ?? undefined,
+    zone: meta.exchangeTimezoneName,
     rows,
     dividends,
     splits: new Map(splits),

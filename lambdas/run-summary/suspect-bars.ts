@@ -1,17 +1,5 @@
 import type { Bar } from "../../domain/bar.ts";
-
-/** Why a bar that breaks no invariant is doubted all the same. */
-export const SUSPECT_KINDS = {
-  /** A price of the bar is 50 times the close before it or more, or a fiftieth or less: cents for dollars, say. */
-  priceJump: "price-jump",
-  /** The bar opens and closes near a usual split ratio from the close before it. */
-  unappliedSplit: "unapplied-split",
-  /** The four prices and the volume are those of the bar before it. */
-  repeated: "repeated",
-  /** A volume that cannot be, or is far beyond what the symbol traded before. */
-  implausibleVolume: "implausible-volume",
-} as const;
-export type SuspectKind = (typeof SUSPECT_KINDS)[keyof typeof SUSPECT_KINDS];
+import { SUSPECT_KINDS, type SuspectKind } from "../../domain/day-checks.ts";
 
 /** A bar that is stored as it came, and that someone should look at. */
 export interface SuspectBar {

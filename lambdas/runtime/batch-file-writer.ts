@@ -28,7 +28,7 @@ export async function encodeBatchFile({ bars, reports, source }: BatchContents):
     },
   });
   try {
-    const writer = await parquet.ParquetWriter.openStream(new parquet.ParquetSchema(fieldDefinitions()), sink, {
+    const writer = await parquet.ParquetWriter.openStream(SCHEMA, sink, {
       rowGroupSize: 1_000_000,
     });
     writer.setMetadata(OUTCOMES_METADATA_KEY, JSON.stringify(sorted(reports)));
@@ -58,6 +58,8 @@ function fieldDefinitions(): Record<string, FieldDefinition> {
 function rowOf(bar: Bar): Record<string, unknown> {
   return Object.fromEntries(BAR_COLUMNS.map((column) => [column.name, cellOf(bar, column)]));
 }
+
+const SCHEMA = new parquet.ParquetSchema(fieldDefinitions());
 
 /** The writer takes dates as days and time stamps as milliseconds since 1970. */
 function cellOf(bar: Bar, { field }: BarColumn): unknown {

@@ -14,6 +14,10 @@ export const METRICS = {
   upstreamRetries: { unit: MetricUnit.Count, service: "batch-fetcher" },
   /** Answers of the price source that told us to ask less (429). */
   upstreamRateLimited: { unit: MetricUnit.Count, service: "batch-fetcher" },
+  /** Times that a batch stopped asking because the price source failed one request after the other. */
+  upstreamBreakerOpenings: { unit: MetricUnit.Count, service: "batch-fetcher" },
+  /** Time that requests waited for the budget, in pauses and in back-off, together. */
+  upstreamWaiting: { unit: MetricUnit.Milliseconds, service: "batch-fetcher" },
   batchDuration: { unit: MetricUnit.Milliseconds, service: "batch-fetcher" },
   /** Symbols of the date by outcome, as its run summary has them. */
   symbolsFetched: { unit: MetricUnit.Count, service: "run-summary" },
@@ -22,6 +26,10 @@ export const METRICS = {
   symbolsInvalid: { unit: MetricUnit.Count, service: "run-summary" },
   symbolsFailed: { unit: MetricUnit.Count, service: "run-summary" },
   symbolsDeferred: { unit: MetricUnit.Count, service: "run-summary" },
+  /** Stored bars of any date that were replaced because the provider had changed them. */
+  barsRevised: { unit: MetricUnit.Count, service: "run-summary" },
+  /** Bars of the date that are valid and yet unlikely. */
+  barsSuspect: { unit: MetricUnit.Count, service: "run-summary" },
   /** One a run, by its status. */
   runComplete: { unit: MetricUnit.Count, service: "run-summary" },
   runPartial: { unit: MetricUnit.Count, service: "run-summary" },

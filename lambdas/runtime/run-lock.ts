@@ -1,105 +1,211 @@
-import { randomUUID } from "node:crypto";
 import * as z from "zod";
 import { RunUnderWayError, StoreConflictError } from "../../domain/errors.ts";
 import { runLockKey } from "../../domain/object-keys.ts";
 import type { ObjectStore, VersionedObject } from "../../domain/object-store.ts";
 import type { Clock } from "./clock.ts";
 
-/** A lock that is not renewed for so long has lost its owner, in milliseconds. */
-export const RUN_LOCK_EXPIRES_MS = 60_000;
+/**
+ * How long an execution holds a date after its last sign of life, in milliseconds: each of its batches gives one at its
+ * beginning, and none takes longer than half of this, with the waits before it is tried again.
+ */
+export const EXECUTION_LOCK_EXPIRES_MS = 1_800_000;
 
-/** Tries to take a lock beside others that want it, and the wait between two, in milliseconds. */
-const TRIES = 5;
+/** Tries to write a lock beside others that write it, and the wait between two, in milliseconds. */
+const TRIES = 8;
 const WAIT_MS = 50;
 
-/** A process that runs a date. */
+/** A lock with so much of its time left is not written again: workers of one run need not race for it. */
+const FRESH_SHARE = 0.9;
+
+/** Who runs a date. */
 export interface RunOwner {
-  readonly host: string;
-  readonly pid: number;
+  /** Of this one run, and of all workers that belong to it. */
+  readonly run: string;
+  /** The process that does all of the work, where one does. */
+  readonly process?: RunProcess | undefined;
 }
 
-/** The lock on a date, held. */
-export interface RunLock {
-  /** Says that the owner is alive. Throws a RunUnderWayError where another run has taken the date over. */
-  renew(): Promise<void>;
-  /** Lets the next run have the date. Where another has taken it over nothing is done. */
-  release(): Promise<void>;
+/** A process on a machine. */
+export interface RunProcess {
+  readonly host: string;
+  readonly pid: number;
 }
 
 /** What taking a lock needs of its surroundings. */
 export interface RunLockOptions {
   readonly clock: Clock;
-  /** Whether an owner is known to live no more: its lock is taken over before it expires. */
-  readonly isDead: (owner: RunOwner) => boolean;
+  /** How long the lock holds after each sign of life, in milliseconds. */
+  readonly expiresAfterMs: number;
+  /** Whether a process is known to live no more: its lock is taken over before it expires. */
+  readonly isDead?: (owner: RunProcess) => boolean;
 }
 
+/** Whose a released lock is: a worker of the run that had it, if one is left behind, does not get it back. */
+const NOBODY = "";
+
 const lockForm = z.object({
-  /** Of this one run: a process can run a date twice. */
   run: z.string(),
-  host: z.string(),
-  pid: z.number().int(),
+  /** The run that let it go, where no other has taken it since. */
+  releasedBy: z.string().optional(),
+  process: z.object({ host: z.string(), pid: z.number().int() }).optional(),
   takenAt: z.iso.datetime(),
   /** In the past for a lock that was released. */
   expiresAt: z.iso.datetime(),
+  expiresAfterMs: z.number().int().positive(),
 });
 type LockFile = z.infer<typeof lockForm>;
 
 /**
- * Takes the lock on a date, `runs/DATE.lock`, by conditional writes: of several runs one gets it.
- * @throws RunUnderWayError where a run holds it that is not known to be dead.
+ * Takes the locks on all dates of a run, in their order; gives those back that it got where another run holds one.
+ * @throws RunUnderWayError where another run holds one that is not known to be dead.
+ */
+export async function takeRunLocks(
+  store: ObjectStore,
+  dates: readonly string[],
+  owner: RunOwner,
+  options: RunLockOptions,
+): Promise<void> {
+  for (const [index, date] of dates.entries()) {
+    try {
+      await takeRunLock(store, date, owner, options);
+    } catch (error) {
+      await releaseRunLocks(store, dates.slice(0, index), owner.run, options.clock);
+      throw error;
+    }
+  }
+}
+
+/** Says that a run is alive, on all of its dates. Throws a RunUnderWayError where another run has taken one over. */
+export async function renewRunLocks(
+  store: ObjectStore,
+  dates: readonly string[],
+  run: string,
+  clock: Clock,
+): Promise<void> {
+  await Promise.all(dates.map((date) => renewRunLock(store, date, run, clock)));
+}
+
+/**
+ * The same for what a run does last, which may be done again when it was done already: its own locks, which it has released
+ * and nobody has taken since, are taken back. Where another run has one, the others are given up.
+ * @throws RunUnderWayError where another run has taken a date over.
+ */
+export async function resumeRunLocks(
+  store: ObjectStore,
+  dates: readonly string[],
+  run: string,
+  clock: Clock,
+): Promise<void> {
+  try {
+    for (const date of dates) {
+      await changeLock(store, date, clock, (stored) => {
+        if (stored?.run !== NOBODY || stored.releasedBy !== run)
+          return renewed(stored, { date, run, now: clock.now() });
+        const { releasedBy: _, ...lock } = stored;
+        return { ...lock, run, expiresAt: instant(clock.now() + lock.expiresAfterMs) };
+      });
+    }
+  } catch (error) {
+    if (error instanceof RunUnderWayError) await releaseRunLocks(store, dates, run, clock);
+    throw error;
+  }
+}
+
+/** Lets the next run have the dates. */
+export async function releaseRunLocks(
+  store: ObjectStore,
+  dates: readonly string[],
+  run: string,
+  clock: Clock,
+): Promise<void> {
+  await Promise.all(dates.map((date) => releaseRunLock(store, date, run, clock)));
+}
+
+/**
+ * Takes the lock on a date, `runs/DATE.lock`, by conditional writes: of several runs one gets it. A run that holds it
+ * already keeps it, as it took it.
+ * @throws RunUnderWayError where another run holds it that is not known to be dead.
  */
 export async function takeRunLock(
   store: ObjectStore,
   date: string,
   owner: RunOwner,
-  { clock, isDead }: RunLockOptions,
-): Promise<RunLock> {
+  { clock, expiresAfterMs, isDead = () => false }: RunLockOptions,
+): Promise<void> {
+  await changeLock(store, date, clock, (stored) => {
+    const now = clock.now();
+    if (stored?.run === owner.run) return { ...stored, expiresAt: instant(now + stored.expiresAfterMs) };
+    if (stored !== undefined && Date.parse(stored.expiresAt) > now && !ownerHasDied(stored, isDead)) {
+      throw new RunUnderWayError(describeHolder(stored, date));
+    }
+    return { ...owner, takenAt: instant(now), expiresAt: instant(now + expiresAfterMs), expiresAfterMs };
+  });
+}
+
+/**
+ * Says that a run is alive, for as long again as its lock was taken for.
+ * @throws RunUnderWayError where another run has taken the date over.
+ */
+export async function renewRunLock(store: ObjectStore, date: string, run: string, clock: Clock): Promise<void> {
+  await changeLock(store, date, clock, (stored) => renewed(stored, { date, run, now: clock.now() }));
+}
+
+/** The lock as it is to be, for as long again; undefined where it is fresh. */
+function renewed(
+  stored: LockFile | undefined,
+  { date, run, now }: { date: string; run: string; now: number },
+): LockFile | undefined {
+  if (stored?.run !== run) {
+    throw new RunUnderWayError(`another run has taken ${date} over, as this one was silent for too long`);
+  }
+  const { expiresAfterMs } = stored;
+  const isFresh = Date.parse(stored.expiresAt) - now > expiresAfterMs * FRESH_SHARE;
+  return isFresh ? undefined : { ...stored, expiresAt: instant(now + expiresAfterMs) };
+}
+
+/** Lets the next run have the date. Where another has taken it over nothing is done. */
+export async function releaseRunLock(store: ObjectStore, date: string, run: string, clock: Clock): Promise<void> {
+  await changeLock(store, date, clock, (stored) =>
+    stored?.run === run ? { ...stored, run: NOBODY, releasedBy: run, expiresAt: instant(clock.now()) } : undefined,
+  );
+}
+
+/**
+ * Writes what a lock becomes, by what it is. Workers of one run write beside each other, so a lock that has changed
+ * meanwhile is read again.
+ * @param change the lock as it is to be; undefined where it may stay as it is.
+ */
+async function changeLock(
+  store: ObjectStore,
+  date: string,
+  clock: Clock,
+  change: (stored: LockFile | undefined) => LockFile | undefined,
+): Promise<void> {
   const key = runLockKey(date);
-  const run = randomUUID();
-  const takenAt = new Date(clock.now()).toISOString();
-
-  function write(expiresAt: number, version: string | undefined): Promise<void> {
-    const file: LockFile = { run, ...owner, takenAt, expiresAt: new Date(expiresAt).toISOString() };
-    return store.replace(key, new TextEncoder().encode(`${JSON.stringify(file)}\n`), version);
-  }
-
-  /** The version of our own lock; undefined where another run has it. */
-  async function ownVersion(): Promise<string | undefined> {
-    const stored = await store.read(key);
-    return stored !== undefined && parseLock(stored)?.run === run ? stored.version : undefined;
-  }
-
   for (let tries = 1; ; tries += 1) {
     const stored = await store.read(key);
-    const other = stored === undefined ? undefined : parseLock(stored);
-    if (other !== undefined && Date.parse(other.expiresAt) > clock.now() && !isDead(other)) {
-      throw new RunUnderWayError(
-        `${date} is being run by process ${other.pid} on ${other.host} since ${other.takenAt}; ` +
-          `wait for it to end, or run the date again after ${other.expiresAt} if it has died`,
-      );
-    }
+    const changed = change(stored === undefined ? undefined : parseLock(stored));
+    if (changed === undefined) return;
     try {
-      await write(clock.now() + RUN_LOCK_EXPIRES_MS, stored?.version);
-      break;
+      await store.replace(key, new TextEncoder().encode(`${JSON.stringify(changed)}\n`), stored?.version);
+      return;
     } catch (error) {
       if (!(error instanceof StoreConflictError) || tries === TRIES) throw error;
       await clock.sleep(WAIT_MS);
     }
   }
+}
 
-  return {
-    async renew() {
-      const version = await ownVersion();
-      if (version === undefined) {
-        throw new RunUnderWayError(`another run has taken ${date} over, as this one was silent for too long`);
-      }
-      await write(clock.now() + RUN_LOCK_EXPIRES_MS, version);
-    },
-    async release() {
-      const version = await ownVersion();
-      if (version !== undefined) await write(clock.now(), version);
-    },
-  };
+function ownerHasDied({ process }: LockFile, isDead: (owner: RunProcess) => boolean): boolean {
+  return process !== undefined && isDead(process);
+}
+
+function describeHolder({ run, process, takenAt, expiresAt }: LockFile, date: string): string {
+  const holder = process === undefined ? `the execution ${run}` : `process ${process.pid} on ${process.host}`;
+  return (
+    `${date} is being run by ${holder} since ${takenAt}; ` +
+    `wait for it to end, or run the date again after ${expiresAt} if it has died`
+  );
 }
 
 /** What cannot be read as a lock holds nothing. */
@@ -109,4 +215,8 @@ function parseLock({ bytes }: VersionedObject): LockFile | undefined {
   } catch {
     return undefined;
   }
+}
+
+function instant(epochMs: number): string {
+  return new Date(epochMs).toISOString();
 }

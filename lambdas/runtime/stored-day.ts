@@ -29,11 +29,9 @@ export interface StoredDay {
  * @throws StoredFileError where a file is damaged or two files hold the same symbol's bar.
  */
 export async function readStoredDay(store: ObjectStore, date: string): Promise<StoredDay> {
-  const files: StoredBatchFile[] = [];
-  for (const { key } of await store.list(rawDataPrefix(date))) {
-    const file = parseRawDataKey(key) === undefined ? undefined : await readStoredFile(store, key);
-    if (file !== undefined) files.push(file);
-  }
+  const listed = (await store.list(rawDataPrefix(date))).filter(({ key }) => parseRawDataKey(key) !== undefined);
+  const read = await Promise.all(listed.map(({ key }) => readStoredFile(store, key)));
+  const files = read.filter((file) => file !== undefined);
   return { files, reports: collectReports(files) };
 }
 

@@ -18,26 +18,42 @@ export const DOWNLOAD_RETRY: RetryPolicy = {
   longestRetryAfterMs: 30_000,
 };
 
-/** A directory, or why neither address gave one. */
-export type Download =
-  | { readonly directory: Directory; readonly troubles: readonly string[] }
-  | { readonly directory: undefined; readonly troubles: readonly string[] };
+/** A directory, or none; and why the addresses before it, or both, gave none that can be taken. */
+export interface Download {
+  readonly directory: Directory | undefined;
+  readonly troubles: readonly string[];
+  /** Whether one of them gave a directory that was refused. */
+  readonly refused: boolean;
+}
 
-/** Downloads the directory from the current address and, where that fails or gives no directory, from the older one. */
-export async function downloadDirectory(config: SymbolUpdaterConfig, runtime: Runtime): Promise<Download> {
+/**
+ * Downloads the directory from the current address and, where that fails or gives none that can be taken, from the older
+ * one.
+ * @param reasonToRefuse what is wrong with a directory that was read; undefined where it can be taken.
+ */
+export async function downloadDirectory(
+  config: SymbolUpdaterConfig,
+  runtime: Runtime,
+  reasonToRefuse: (directory: Directory) => string | undefined = () => undefined,
+): Promise<Download> {
   const current = new URL(config.directoryUrl);
   if (config.directoryAccessToken !== undefined) current.searchParams.set("access_token", config.directoryAccessToken);
   const troubles: string[] = [];
+  let refused = false;
   for (const url of [current, new URL(config.olderDirectoryUrl)]) {
     try {
-      return { directory: await downloadFrom(url, config.userAgent, runtime), troubles };
+      const directory = await downloadFrom(url, config.userAgent, runtime);
+      const reason = reasonToRefuse(directory);
+      if (reason === undefined) return { directory, troubles, refused };
+      refused = true;
+      troubles.push(`the directory from ${url.host} ${reason}`);
     } catch (error) {
       const trouble = `no directory from ${url.host}: ${messageOf(error)}`;
       runtime.logger.warn(trouble, { error });
       troubles.push(trouble);
     }
   }
-  return { directory: undefined, troubles };
+  return { directory: undefined, troubles, refused };
 }
 
 function downloadFrom(url: URL, userAgent: string, runtime: Runtime): Promise<Directory> {

@@ -1,5 +1,16 @@
-import { SYMBOL_SOURCES, type SymbolUpdate, type SymbolUpdaterEvent, splitIntoBatches } from "../../domain/batch.ts";
-import { DirectoryRefusedError, DirectoryUnavailableError, SessionNotSettledError } from "../../domain/errors.ts";
+import {
+  dealIntoLanes,
+  SYMBOL_SOURCES,
+  type SymbolUpdate,
+  type SymbolUpdaterEvent,
+  splitIntoBatches,
+} from "../../domain/batch.ts";
+import {
+  DirectoryRefusedError,
+  DirectoryUnavailableError,
+  messageOf,
+  SessionNotSettledError,
+} from "../../domain/errors.ts";
 import type { Listing } from "../../domain/listing.ts";
 import { symbolsKey } from "../../domain/object-keys.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
@@ -7,16 +18,19 @@ import { compareSymbols } from "../../domain/symbol.ts";
 import { quote } from "../../domain/text.ts";
 import type { TradingCalendar } from "../../domain/trading-calendar.ts";
 import { daysBetween, describeSettling, settledInstant } from "../../domain/trading-date.ts";
+import { EXECUTION_LOCK_EXPIRES_MS, releaseRunLocks, takeRunLocks } from "../runtime/run-lock.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { encodeSymbolsCsv, readStoredList, type StoredList, storedListDates } from "../runtime/symbols-csv.ts";
 import type { Directory } from "./asx-directory.ts";
-import { downloadDirectory } from "./download-directory.ts";
+import { type Download, downloadDirectory } from "./download-directory.ts";
 import type { SymbolUpdaterConfig } from "./env.ts";
 
-/** The smallest share of the stored list's symbols that a directory may have: less is a truncated download. */
+/** The smallest share of the stored list's symbols that a directory may have: one with less looks truncated. */
 const SMALLEST_SHARE = 0.95;
 /** The oldest stored list, in days before the date, that may stand in for a directory. */
 const OLDEST_STORED_LIST_DAYS = 7;
+/** Sessions that a run which catches up asks for: the provider corrects and fills its bars for days. */
+const CATCH_UP_SESSIONS = 5;
 /** How many symbols a warning names. */
 const SYMBOLS_NAMED = 10;
 
@@ -41,17 +55,54 @@ interface SymbolList {
  * A date that is run again keeps the symbols of its stored list in their order, so that every symbol
  * stays in its batch; symbols that are new since then follow at the end.
  * @throws SessionNotSettledError where the date's session is not over.
- * @throws DirectoryUnavailableError where no directory can be had and no stored list is recent enough.
- * @throws DirectoryRefusedError where the directory is more than 5 % smaller than the stored list.
+ * @throws RunUnderWayError where another run has the date.
+ *
+ * A directory that is more than 5 % smaller than the stored list is not taken, as if it could not be had; a list of the
+ * last seven days stands in then.
+ * @throws DirectoryUnavailableError where no directory can be had and no stored list is recent enough;
+ *   DirectoryRefusedError where none is and a directory was too small.
  */
 export async function updateSymbols(event: SymbolUpdaterEvent, options: UpdateSymbolsOptions): Promise<SymbolUpdate> {
-  const { config, calendar, runtime } = options;
-  const now = runtime.clock.now();
+  const { calendar, runtime } = options;
+  const { store, clock } = runtime;
+  const now = clock.now();
   const latest = calendar.lastFinishedTradingDay(now);
   const date = event.date ?? latest;
   const tradingDay = calendar.isTradingDay(date);
   if (tradingDay && now < settledInstant(date)) throw new SessionNotSettledError(describeSettling(date));
+  const sessions = tradingDay ? sessionsOf(event, date, calendar) : [date];
+  const of = { date, tradingDay, latest, sessions };
+  if (event.run === undefined || !tradingDay) return listSymbols(event, of, options);
 
+  const { id: run } = event.run;
+  await takeRunLocks(store, sessions, { run }, { clock, expiresAfterMs: EXECUTION_LOCK_EXPIRES_MS });
+  try {
+    return await listSymbols(event, of, options);
+  } catch (error) {
+    // A run that is tried again takes the locks again.
+    await releaseRunLocks(store, sessions, run, clock).catch((lockError: unknown) =>
+      runtime.logger.warn(messageOf(lockError), { date }),
+    );
+    throw error;
+  }
+}
+
+/** The date of a run. */
+interface RunDate {
+  readonly date: string;
+  readonly tradingDay: boolean;
+  /** The last finished trading day. */
+  readonly latest: string;
+  /** The trading dates that the run asks for, the date last. */
+  readonly sessions: readonly string[];
+}
+
+async function listSymbols(
+  event: SymbolUpdaterEvent,
+  { date, tradingDay, latest, sessions }: RunDate,
+  options: UpdateSymbolsOptions,
+): Promise<SymbolUpdate> {
+  const { config, runtime } = options;
   const listDates = tradingDay && event.symbols === undefined ? await storedListDates(runtime.store) : [];
   const list = await findSymbols(event, date, tradingDay, listDates, options);
   const symbolBatches = splitIntoBatches(list.symbols, config.batchSize);
@@ -65,20 +116,36 @@ export async function updateSymbols(event: SymbolUpdaterEvent, options: UpdateSy
   return {
     date,
     tradingDay,
+    sessions: [...sessions],
     symbols: [...list.symbols],
     symbolBatches,
+    lanes: dealIntoLanes(
+      symbolBatches.map(({ batchNumber }) => batchNumber),
+      config.maxConcurrency,
+    ),
+    catchUp: event.catchUp === true,
+    ...(event.run !== undefined && { run: event.run }),
     metadata: {
       totalSymbols: list.symbols.length,
       numBatches: symbolBatches.length,
       batchSize: config.batchSize,
       isLatest: date === latest,
-      concurrentBatches: Math.min(config.maxConcurrency, symbolBatches.length),
       s3Key: list.s3Key,
       source: list.source,
       changes: await compareWithPrevious(list.symbols, date, listDates, runtime.store),
       warnings: [...list.warnings],
     },
   };
+}
+
+/** The sessions that a run asks for, ascending: its date, and where it catches up the four before it. */
+export function sessionsOf({ catchUp }: SymbolUpdaterEvent, date: string, calendar: TradingCalendar): string[] {
+  const sessions = [date];
+  if (catchUp !== true) return sessions;
+  for (let earliest = date; sessions.length < CATCH_UP_SESSIONS; sessions.unshift(earliest)) {
+    earliest = calendar.previousTradingDay(earliest);
+  }
+  return sessions;
 }
 
 async function findSymbols(
@@ -92,14 +159,18 @@ async function findSymbols(
   if (event.symbols !== undefined) {
     return { symbols: [...new Set(event.symbols)], source: SYMBOL_SOURCES.event, s3Key: null, warnings: [] };
   }
-  const { directory, troubles } = await downloadDirectory(config, runtime);
-  if (directory === undefined) return useStoredList(date, listDates, config.extraSymbols, troubles, runtime.store);
-  runtime.metrics.add("symbolsListed", directory.listings.length);
-
   const nearest = listDates.findLast((stored) => stored <= date) ?? listDates[0];
   const reference = nearest === undefined ? undefined : await readStoredList(runtime.store, nearest);
+  const download = await downloadDirectory(config, runtime, ({ listings }) =>
+    event.acceptDirectory === true
+      ? undefined
+      : reasonToRefuse(withExtraSymbols(listings, config.extraSymbols), reference),
+  );
+  const { directory, troubles } = download;
+  if (directory === undefined) return useStoredList(date, reference, config.extraSymbols, download);
+  runtime.metrics.add("symbolsListed", directory.listings.length);
+
   const downloaded = withExtraSymbols(directory.listings, config.extraSymbols);
-  if (event.acceptDirectory !== true) refuseTruncated(downloaded, reference);
   const listings = keepingOrder(downloaded, reference?.date === date ? reference.listings : []);
   const s3Key = symbolsKey(date);
   await runtime.store.put(s3Key, encodeSymbolsCsv(listings));
@@ -111,20 +182,18 @@ async function findSymbols(
   };
 }
 
-async function useStoredList(
+function useStoredList(
   date: string,
-  listDates: readonly string[],
+  list: StoredList | undefined,
   extraSymbols: readonly string[],
-  troubles: readonly string[],
-  store: ObjectStore,
-): Promise<SymbolList> {
-  const newest = listDates.findLast((stored) => stored <= date);
-  const list = newest === undefined ? undefined : await readStoredList(store, newest);
-  if (list === undefined || daysBetween(list.date, date) > OLDEST_STORED_LIST_DAYS) {
-    const found = newest === undefined ? "none is stored" : `the newest stored is of ${newest}`;
-    throw new DirectoryUnavailableError(
-      `${troubles.join("; ")}; a stored list may be at most ${OLDEST_STORED_LIST_DAYS} days older than ${date}, and ${found}. Try again later, or name the symbols`,
-    );
+  { troubles, refused }: Download,
+): SymbolList {
+  const age = list === undefined ? undefined : daysBetween(list.date, date);
+  if (list === undefined || age === undefined || age < 0 || age > OLDEST_STORED_LIST_DAYS) {
+    const found = list === undefined || (age ?? 0) < 0 ? "none is stored" : `the newest stored is of ${list.date}`;
+    const why = `${troubles.join("; ")}; a stored list may be at most ${OLDEST_STORED_LIST_DAYS} days older than ${date}, and ${found}`;
+    if (refused) throw new DirectoryRefusedError(`${why}. Nothing was written`);
+    throw new DirectoryUnavailableError(`${why}. Try again later, or name the symbols`);
   }
   return {
     symbols: withExtraSymbols(list.listings, extraSymbols).map(({ symbol }) => symbol),
@@ -134,12 +203,14 @@ async function useStoredList(
   };
 }
 
-function refuseTruncated(listings: readonly Listing[], reference: StoredList | undefined): void {
+/** Why a directory looks truncated beside the list that is stored; undefined where it does not. */
+function reasonToRefuse(listings: readonly Listing[], reference: StoredList | undefined): string | undefined {
   const before = reference?.listings.length ?? 0;
-  if (reference === undefined || listings.length >= before * SMALLEST_SHARE) return;
+  if (reference === undefined || listings.length >= before * SMALLEST_SHARE) return undefined;
   const share = ((1 - listings.length / before) * 100).toFixed(1);
-  throw new DirectoryRefusedError(
-    `the directory has ${listings.length} symbols, ${share} % fewer than the ${before} stored for ${reference.date}; it looks truncated and nothing was written. If it is right, run again with --accept-directory (acceptDirectory in the event)`,
+  return (
+    `has ${listings.length} symbols, ${share} % fewer than the ${before} stored for ${reference.date}: it looks ` +
+    "truncated and was not taken. If it is right, run again with --accept-directory (acceptDirectory in the event)"
   );
 }
 

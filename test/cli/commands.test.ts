@@ -221,8 +221,12 @@ describe("asx run of a date that is being run", () => {
 
   async function lockOf(pid: number, host: string): Promise<void> {
     await mkdir(join(folder, "runs"), { recursive: true });
-    const instants = { takenAt: "2024-05-31T09:29:50.000Z", expiresAt: "2024-05-31T09:30:50.000Z" };
-    await writeFile(join(folder, LOCK), JSON.stringify({ run: "another", host, pid, ...instants }));
+    const instants = {
+      takenAt: "2024-05-31T09:29:50.000Z",
+      expiresAt: "2024-05-31T09:30:50.000Z",
+      expiresAfterMs: 60_000,
+    };
+    await writeFile(join(folder, LOCK), JSON.stringify({ run: "another", process: { host, pid }, ...instants }));
   }
 
   it("stops, says whose it is and what to do, and asks nothing", async () => {
@@ -470,9 +474,9 @@ describe("asx --help", () => {
     expect(stdout).toMatch(/^ {2}asx run {2}.*\n {2}asx execute .* the same where it is deployed\n {2}asx status /m);
   });
 
-  it("says of asx execute that the schedule's executions have other names", async () => {
+  it("says of asx execute what becomes of a date that another execution has", async () => {
     const { stdout } = await asx(["execute", "--help"]);
-    expect(stdout).toContain("The schedule's executions have other names");
+    expect(stdout).toContain("Where another execution has the date");
   });
 
   it("without a verb shows the help and is bad usage", async () => {

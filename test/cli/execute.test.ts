@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import * as z from "zod";
@@ -5,15 +6,16 @@ import { runDailyWorkflow } from "../../cli/daily-workflow.ts";
 import { symbolUpdaterEvent } from "../../domain/batch.ts";
 import { parseInput } from "../../domain/parse.ts";
 import { runSummary } from "../../domain/run-summary.ts";
+import { takeRunLock } from "../../lambdas/runtime/run-lock.ts";
 import { type Delivery, SANDBOX_PATHS } from "../../sandbox/server.ts";
 import { createS3Store } from "../../stores/s3-store.ts";
+import { createDrivenClock } from "../support/driven-clock.ts";
 import { startAnsweringServer, startS3Server, type TestS3Server } from "../support/s3-server.ts";
 import {
   type StepFunctionsOptions,
   type StepFunctionsServer,
   startStepFunctionsServer,
 } from "../support/step-functions-server.ts";
-import { createTestClock } from "../support/test-clock.ts";
 import { createTestRuntime, EVENING } from "../support/test-runtime.ts";
 import { asx, type CommandOptions } from "../support/test-terminal.ts";
 import { createTinyMarket, sandboxFetch, type TinyMarket } from "../support/tiny-market.ts";
@@ -51,7 +53,7 @@ interface Options extends Partial<Omit<StepFunctionsOptions, "run" | "now">> {
 /** A deployed state machine: the real definition and handlers behind the API, a bucket, and a market in the process. */
 async function deploy({ market = FIVE, delivery, ...options }: Options = {}) {
   const bucket = await s3.makeBucket();
-  const clock = createTestClock(EVENING);
+  const clock = createDrivenClock(EVENING);
   const upstream = sandboxFetch(createTinyMarket(market), clock.now, delivery);
   const store = createS3Store({ bucket, prefix: "asx" }, s3.configuration);
   const server = await startStepFunctionsServer({
@@ -65,11 +67,13 @@ async function deploy({ market = FIVE, delivery, ...options }: Options = {}) {
           BATCH_SIZE: "2",
           REQUESTS_PER_SECOND: "unlimited",
         },
-        runtime: { ...createTestRuntime({ clock, fetch: upstream.fetch }), store },
+        runtime: { ...createTestRuntime({ fetch: upstream.fetch }), clock, store },
         maxConcurrency: 10,
         onNotification: () => undefined,
         onEvent,
         retryDelayMs: 0,
+        run: randomUUID(),
+        longestRedriveWaitMs: 0,
       }),
     ...options,
   });
@@ -132,8 +136,9 @@ describe("asx execute --wait", () => {
     ).toEqual(["INFO batch 0: fetched 2, n of 3 done", "INFO batch 1: fetched 1 noTrade 1, n of 3 done"]);
     expect(
       lines.filter((line) => line.startsWith("WARN FetchBatch failed: BatchFailedError: all 1 symbols")),
-    ).toHaveLength(4);
-    expect(lines.filter((line) => line.startsWith("WARN batch 2 was lost, "))).toHaveLength(1);
+    ).toHaveLength(3);
+    expect(lines.filter((line) => line.startsWith("WARN batch 2 was lost, "))).toHaveLength(3);
+    expect(lines.filter((line) => line.includes("is fetched again, in round "))).toHaveLength(2);
     expect(lines.at(-1)).toMatch(`INFO ASX ${DAY}: partial. 3 of 5 symbols have a bar`);
     expect(lines.at(-1)).toContain(`${store.url}/runs/${DAY}.json`);
     expect(stderr).not.toContain("\u001b[");
@@ -438,7 +443,7 @@ describe("a date that was started before", () => {
     const { stdout, stderr, exitCode } = await execute(["--again"], { now: "2024-05-31T19:40:00+10:00" });
     expect(exitCode).toBe(0);
     expect(stderr).toContain(
-      `WARN run-${DAY}, started at ${STARTED}, is RUNNING: two runs of one date at the same time are not kept apart`,
+      `WARN run-${DAY}, started at ${STARTED}, is RUNNING: while it has the date, this one leaves it to that`,
     );
     expect(stdout).not.toContain("may have been running");
     expect(stdout).toMatch(
@@ -468,7 +473,20 @@ describe("a date that was started before", () => {
     expect(stdout).toContain(
       `Follow:    AWS_REGION=ap-southeast-2 npx asx status --date ${DAY} --store ${store.url}\n`,
     );
-    expect((await execute(["--again", "--wait"])).exitCode).toBe(0);
+  });
+
+  it("leaves the date to another run that has it, and ends with 1 and whose it is", async () => {
+    const { execute, store, clock } = await deploy();
+    await takeRunLock(store, DAY, { run: "another" }, { clock, expiresAfterMs: 60_000 });
+    const { stdout, stderr, exitCode } = await execute(["--wait"]);
+    expect([stdout, exitCode]).toEqual(["", 1]);
+    expect(stderr).toContain(`asx: ${DAY} is being run by the execution another since`);
+  });
+
+  it("with --catch-up says so to the workflow", async () => {
+    const { execute, server } = await deploy();
+    await execute(["--catch-up", "--date", DAY]);
+    expect(server.inputs.get(`run-${DAY}`)).toBe(`{"date":"${DAY}","catchUp":true}`);
   });
 });
 

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { ExecutionStep } from "../../cli/execution-history.ts";
 import { showExecution } from "../../cli/execution-progress.ts";
 import type { ProgressLine } from "../../cli/progress-line.ts";
-import { countOutcomes } from "../../domain/batch.ts";
+import { countOutcomes, NOTHING_ASKED } from "../../domain/batch.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import { createTestRuntime, EVENING } from "../support/test-runtime.ts";
 
@@ -14,6 +14,9 @@ const symbols: ExecutionStep = {
   update: {
     date: DAY,
     tradingDay: true,
+    sessions: [DAY],
+    lanes: [[0], [1]],
+    catchUp: false,
     symbols: ["AAA", "BBB", "CCC"],
     symbolBatches: [
       { symbols: ["AAA", "BBB"], batchNumber: 0 },
@@ -24,7 +27,6 @@ const symbols: ExecutionStep = {
       numBatches: 2,
       batchSize: 2,
       isLatest: true,
-      concurrentBatches: 2,
       s3Key: null,
       source: "asx-directory",
       changes: { comparedTo: null, added: [], removed: [] },
@@ -43,6 +45,11 @@ const batch: ExecutionStep = {
     sha256: "0".repeat(64),
     counts: { ...countOutcomes([]), fetched: 1, noTrade: 1 },
     unfinished: [],
+    revised: 0,
+    earlier: [],
+    unread: 0,
+    upstream: NOTHING_ASKED,
+    stopped: null,
     durationMs: 1,
   },
 };

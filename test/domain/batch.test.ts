@@ -2,12 +2,15 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { z } from "zod";
 import {
+  addUpstream,
   type BatchResult,
   batchEvent,
   batchResult,
   countOutcomes,
+  dealIntoLanes,
   isFinal,
   lostBatch,
+  NOTHING_ASKED,
   SYMBOL_OUTCOMES,
   type SymbolUpdate,
   splitIntoBatches,
@@ -16,6 +19,7 @@ import {
   symbolUpdate,
   symbolUpdaterEvent,
   UNFINISHED_NAMED,
+  workflowRun,
 } from "../../domain/batch.ts";
 import { InvalidInputError } from "../../domain/errors.ts";
 
@@ -124,17 +128,80 @@ describe("an outcome", () => {
   });
 });
 
+describe("dealing batches into lanes", () => {
+  const anyNumbers = fc.uniqueArray(fc.nat(999), { maxLength: 60 });
+  const most = fc.integer({ min: 1, max: 40 });
+
+  it("gives them out in turn", () => {
+    expect(dealIntoLanes([0, 1, 2, 3, 4, 5, 6], 3)).toEqual([
+      [0, 3, 6],
+      [1, 4],
+      [2, 5],
+    ]);
+  });
+
+  it("puts every batch into exactly one lane, in order", () => {
+    fc.assert(
+      fc.property(anyNumbers, most, (numbers, lanes) => {
+        const dealt = dealIntoLanes(numbers, lanes);
+        expect(dealt.flat().toSorted((one, other) => one - other)).toEqual(
+          numbers.toSorted((one, other) => one - other),
+        );
+        for (const lane of dealt) expect(lane).toEqual(numbers.filter((number) => lane.includes(number)));
+      }),
+    );
+  });
+
+  it("makes no more lanes than allowed, none empty, and none longer than another by more than one", () => {
+    fc.assert(
+      fc.property(anyNumbers, most, (numbers, lanes) => {
+        const lengths = dealIntoLanes(numbers, lanes).map(({ length }) => length);
+        expect(lengths).toHaveLength(Math.min(lanes, numbers.length));
+        if (lengths.length === 0) return;
+        expect(Math.min(...lengths)).toBeGreaterThan(0);
+        expect(Math.max(...lengths) - Math.min(...lengths)).toBeLessThanOrEqual(1);
+      }),
+    );
+  });
+});
+
+describe("counters of the upstream", () => {
+  const some = { requests: 7, retries: 2, rateLimited: 1, breakerOpenings: 1, waitedMs: 350.5 };
+
+  it("are added one by one", () => {
+    const other = { requests: 100, retries: 20, rateLimited: 3, breakerOpenings: 0, waitedMs: 1000 };
+    expect(addUpstream(some, other)).toEqual({
+      requests: 107,
+      retries: 22,
+      rateLimited: 4,
+      breakerOpenings: 1,
+      waitedMs: 1350.5,
+    });
+  });
+
+  it("stay as they are where nothing was asked", () => {
+    expect(addUpstream(some, NOTHING_ASKED)).toEqual(some);
+    expect(addUpstream(NOTHING_ASKED, some)).toEqual(some);
+  });
+});
+
+const UPSTREAM = { requests: 105, retries: 5, rateLimited: 2, breakerOpenings: 0, waitedMs: 4_300 };
+const RUN = { id: "arn:aws:states:ap-southeast-2:1:execution:daily:x", attempt: 2, upstream: UPSTREAM, unread: [3] };
+
 const UPDATE: SymbolUpdate = {
   date: "2024-05-31",
   tradingDay: true,
+  sessions: ["2024-05-30", "2024-05-31"],
   symbols: ["14D", "29M"],
   symbolBatches: [{ symbols: ["14D", "29M"], batchNumber: 0 }],
+  lanes: [[0]],
+  catchUp: true,
+  run: RUN,
   metadata: {
     totalSymbols: 2,
     numBatches: 1,
     batchSize: 100,
     isLatest: true,
-    concurrentBatches: 1,
     s3Key: "symbols/2024-05-31-symbols.csv",
     source: "asx-directory",
     changes: { comparedTo: "2024-05-30", added: ["14D"], removed: ["ABC"] },
@@ -151,6 +218,11 @@ const RESULT: BatchResult = {
   sha256: "0123456789abcdef".repeat(4),
   counts: { fetched: 97, noTrade: 2, notFound: 1, invalid: 0, failed: 0, deferred: 0 },
   unfinished: [{ symbol: "XYZ", outcome: "failed", reason: "HTTP 503 after 5 attempts" }],
+  revised: 3,
+  earlier: [{ date: "2024-05-30", added: 2, revised: 1 }],
+  unread: 4,
+  upstream: UPSTREAM,
+  stopped: { by: "breaker", reason: "8 bad answers in a row, the last: HTTP 503" },
   durationMs: 12_840,
 };
 
@@ -163,7 +235,7 @@ describe("a message as the design has it", () => {
     [
       "what starts the updater, with everything",
       symbolUpdaterEvent,
-      { date: "2024-05-31", symbols: ["BHP", "360"], acceptDirectory: true },
+      { date: "2024-05-31", symbols: ["BHP", "360"], acceptDirectory: true, catchUp: true, run: RUN },
     ],
     ["a batch", symbolBatch, { symbols: ["14D", "BHP"], batchNumber: 0 }],
     ["the last batch there can be", symbolBatch, { symbols: [], batchNumber: 999_999 }],
@@ -174,14 +246,15 @@ describe("a message as the design has it", () => {
       {
         ...UPDATE,
         tradingDay: false,
+        sessions: ["2024-05-31"],
         symbols: [],
         symbolBatches: [],
+        lanes: [],
         metadata: {
           ...UPDATE.metadata,
           totalSymbols: 0,
           numBatches: 0,
           isLatest: false,
-          concurrentBatches: 0,
           s3Key: null,
           source: "none",
           changes: { comparedTo: null, added: [], removed: [] },
@@ -192,7 +265,16 @@ describe("a message as the design has it", () => {
     [
       "what starts a fetcher, with everything",
       batchEvent,
-      { symbols: ["BHP"], batchNumber: 0, date: "2024-05-31", concurrentBatches: 10 },
+      {
+        symbols: ["BHP"],
+        batchNumber: 0,
+        date: "2024-05-31",
+        sessions: ["2024-05-30", "2024-05-31"],
+        catchUp: true,
+        lanes: 10,
+        lane: 9,
+        run: RUN,
+      },
     ],
     ["what a fetcher returns", batchResult, RESULT],
     ["what a fetcher returns to a call that named no batch", batchResult, { ...RESULT, batchNumber: null }],
@@ -202,14 +284,26 @@ describe("a message as the design has it", () => {
     expect(schema.parse(JSON.parse(JSON.stringify(message)))).toEqual(message);
   });
 
+  it("may be of a fetcher from before it counted requests", () => {
+    const { revised, earlier, unread, upstream, stopped, ...older } = RESULT;
+    expect(batchResult.parse(older)).toEqual({
+      ...older,
+      ...{ revised: 0, earlier: [], unread: 0, upstream: NOTHING_ASKED, stopped: null },
+    });
+  });
+
+  it("may have a run that has just begun, by its name alone", () => {
+    expect(workflowRun.parse({ id: "x" })).toEqual({ id: "x", attempt: 1, upstream: NOTHING_ASKED });
+  });
+
   it("may have a lost batch without a cause", () => {
     expect(lostBatch.parse({ batchNumber: 3, error: { Error: "States.Timeout" } }).error.Cause).toBe("");
   });
 
-  it("names up to five unfinished symbols and no more", () => {
-    expect(UNFINISHED_NAMED).toBe(5);
-    const unfinished = someSymbols(6).map((symbol) => ({ symbol, outcome: "failed" }));
-    expect(batchResult.safeParse({ ...RESULT, unfinished: unfinished.slice(0, 5) }).success).toBe(true);
+  it("names up to three unfinished symbols and no more", () => {
+    expect(UNFINISHED_NAMED).toBe(3);
+    const unfinished = someSymbols(4).map((symbol) => ({ symbol, outcome: "failed" }));
+    expect(batchResult.safeParse({ ...RESULT, unfinished: unfinished.slice(0, 3) }).success).toBe(true);
     expect(batchResult.safeParse({ ...RESULT, unfinished }).success).toBe(false);
   });
 });
@@ -246,7 +340,17 @@ describe("a message is refused", () => {
       { ...UPDATE, symbolBatches: [{ symbols: ["BHP"], batchNumber: -1 }] },
       "symbolBatches.0.batchNumber",
     ],
-    ["for no batches at the same time", batchEvent, { concurrentBatches: 0 }, "concurrentBatches"],
+    ["for no lanes", batchEvent, { lanes: 0 }, "lanes"],
+    ["for a lane below 0", batchEvent, { lane: -1 }, "lane"],
+    ["for no session", batchEvent, { sessions: [] }, "sessions"],
+    ["for 31 sessions", batchEvent, { sessions: Array(31).fill("2024-05-31") }, "sessions"],
+    ["for a session that does not exist", batchEvent, { sessions: ["2024-02-30"] }, "sessions.0"],
+    ["for a run without a name", batchEvent, { run: { id: "" } }, "run.id"],
+    ["for a round 0", symbolUpdaterEvent, { run: { id: "x", attempt: 0 } }, "run.attempt"],
+    ["for yes instead of true", batchEvent, { catchUp: "yes" }, "catchUp"],
+    ["for a batch in a lane that is none", symbolUpdate, { ...UPDATE, lanes: [[0.5]] }, "lanes.0.0"],
+    ["for a stop nobody knows", batchResult, { ...RESULT, stopped: { by: "boredom", reason: "" } }, "stopped.by"],
+    ["for requests below 0", batchResult, { ...RESULT, upstream: { ...UPSTREAM, requests: -1 } }, "upstream.requests"],
     ["for an unknown outcome", symbolReport, { symbol: "BHP", outcome: "lost" }, "outcome"],
     [
       "for an unknown source",

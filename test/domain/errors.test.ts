@@ -5,6 +5,7 @@ const CLASSES = [
   [errors.UpstreamUnavailableError, "transient"],
   [errors.UpstreamRefusedError, "terminal"],
   [errors.GateClosedError, "transient"],
+  [errors.UpstreamBlockedError, "terminal"],
   [errors.BatchFailedError, "transient"],
   [errors.DirectoryUnavailableError, "transient"],
   [errors.DirectoryRefusedError, "terminal"],
@@ -53,6 +54,11 @@ describe("the project's errors", () => {
   it("tell how long an upstream asked to wait, where it did", () => {
     expect(new errors.UpstreamUnavailableError("busy", { retryAfterMs: 30_000 }).retryAfterMs).toBe(30_000);
     expect(new errors.UpstreamUnavailableError("busy").retryAfterMs).toBeUndefined();
+  });
+
+  it("tell whether an upstream said that we ask too much", () => {
+    expect(new errors.UpstreamUnavailableError("HTTP 429", { rateLimited: true }).rateLimited).toBe(true);
+    expect(new errors.UpstreamUnavailableError("HTTP 503").rateLimited).toBe(false);
   });
 });
 

@@ -5,12 +5,15 @@ import { InvalidInputError } from "../../domain/errors.ts";
 import {
   assertSafeKey,
   parseRawDataKey,
+  parseRevisionsKey,
   parseRunKey,
   parseRunLockKey,
   parseSymbolsKey,
   type RawDataName,
   rawDataKey,
   rawDataPrefix,
+  revisionsKey,
+  revisionsPrefix,
   runKey,
   runLockKey,
   runsPrefix,
@@ -27,7 +30,13 @@ const names: fc.Arbitrary<RawDataName> = fc.record({
   batchNumber: fc.option(fc.nat(999_999), { nil: null }),
 });
 
-const keys = fc.oneof(names.map(rawDataKey), dates.map(symbolsKey), dates.map(runKey), dates.map(runLockKey));
+const keys = fc.oneof(
+  names.map(rawDataKey),
+  names.map(revisionsKey),
+  dates.map(symbolsKey),
+  dates.map(runKey),
+  dates.map(runLockKey),
+);
 
 /** Keys with a character put in, taken out or replaced: the near misses. */
 const nearKeys = fc
@@ -45,6 +54,16 @@ describe("a key", () => {
     ["the first batch", rawDataKey({ date: "2024-05-31", batchNumber: 0 }), "raw-data/2024-05-31-batch-0.parquet"],
     ["batch 19", rawDataKey({ date: "2024-05-31", batchNumber: 19 }), "raw-data/2024-05-31-batch-19.parquet"],
     ["a whole day", rawDataKey({ date: "2024-05-31", batchNumber: null }), "raw-data/2024-05-31.parquet"],
+    [
+      "a batch's changed bars",
+      revisionsKey({ date: "2024-05-31", batchNumber: 19 }),
+      "revisions/2024-05-31-batch-19.json",
+    ],
+    [
+      "a whole day's changed bars",
+      revisionsKey({ date: "2024-05-31", batchNumber: null }),
+      "revisions/2024-05-31.json",
+    ],
     ["a run", runKey("2024-05-31"), "runs/2024-05-31.json"],
     ["a run's lock", runLockKey("2024-05-31"), "runs/2024-05-31.lock"],
   ])("of %s is as the design has it", (_, key, expected) => {
@@ -55,6 +74,7 @@ describe("a key", () => {
     fc.assert(
       fc.property(names, (name) => {
         expect(parseRawDataKey(rawDataKey(name))).toEqual(name);
+        expect(parseRevisionsKey(revisionsKey(name))).toEqual(name);
       }),
     );
   });
@@ -72,7 +92,13 @@ describe("a key", () => {
   it("is read by the parser of its own kind only", () => {
     fc.assert(
       fc.property(keys, (key) => {
-        const readers = [parseSymbolsKey(key), parseRawDataKey(key), parseRunKey(key), parseRunLockKey(key)];
+        const readers = [
+          parseSymbolsKey(key),
+          parseRawDataKey(key),
+          parseRevisionsKey(key),
+          parseRunKey(key),
+          parseRunLockKey(key),
+        ];
         expect(readers.filter((found) => found !== undefined)).toHaveLength(1);
       }),
     );
@@ -91,6 +117,7 @@ describe("a key", () => {
       fc.property(names, (name) => {
         expect(rawDataKey(name).startsWith(rawDataPrefix(name.date))).toBe(true);
         expect(symbolsKey(name.date).startsWith(symbolsPrefix)).toBe(true);
+        expect(revisionsKey(name).startsWith(revisionsPrefix)).toBe(true);
         expect(runKey(name.date).startsWith(runsPrefix)).toBe(true);
       }),
     );
@@ -104,7 +131,9 @@ describe("text that no key is", () => {
         const raw = parseRawDataKey(text);
         const symbols = parseSymbolsKey(text);
         const run = parseRunKey(text);
+        const revisions = parseRevisionsKey(text);
         if (raw !== undefined) expect(rawDataKey(raw)).toBe(text);
+        if (revisions !== undefined) expect(revisionsKey(revisions)).toBe(text);
         if (symbols !== undefined) expect(symbolsKey(symbols)).toBe(text);
         if (run !== undefined) expect(runKey(run)).toBe(text);
       }),
@@ -134,10 +163,14 @@ describe("text that no key is", () => {
     ["symbols without their name", "symbols/2024-05-31.csv"],
     ["a run of a date that does not exist", "runs/2024-06-31.json"],
     ["a run with a batch", "runs/2024-05-31-batch-0.json"],
+    ["changed bars of a date that does not exist", "revisions/2024-02-30-batch-0.json"],
+    ["changed bars of a batch with a leading zero", "revisions/2024-05-31-batch-01.json"],
+    ["changed bars in a folder", "revisions/x/2024-05-31.json"],
   ])("is undefined: %s", (_, text) => {
     expect(parseRawDataKey(text)).toBeUndefined();
     expect(parseSymbolsKey(text)).toBeUndefined();
     expect(parseRunKey(text)).toBeUndefined();
+    expect(parseRevisionsKey(text)).toBeUndefined();
   });
 });
 
@@ -147,6 +180,7 @@ describe("building a key", () => {
     { name: "runKey", build: runKey },
     { name: "rawDataPrefix", build: rawDataPrefix },
     { name: "rawDataKey", build: (date: string) => rawDataKey({ date, batchNumber: 0 }) },
+    { name: "revisionsKey", build: (date: string) => revisionsKey({ date, batchNumber: 0 }) },
   ];
   const noDates = ["2024-02-30", "2024-5-31", "../../etc/passwd", "2024-05-31/../x", "2024-05-31\n", "today", ""];
 
@@ -161,6 +195,7 @@ describe("building a key", () => {
   it.each([-1, 0.5, 1_000_000, Number.NaN, Infinity])("refuses the batch number %d", (batchNumber) => {
     expect(() => rawDataKey({ date: "2024-05-31", batchNumber })).toThrow(InvalidInputError);
     expect(() => rawDataKey({ date: "2024-05-31", batchNumber })).toThrow(String(batchNumber));
+    expect(() => revisionsKey({ date: "2024-05-31", batchNumber })).toThrow(String(batchNumber));
   });
 });
 

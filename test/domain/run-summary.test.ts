@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { OutcomeCounts } from "../../domain/batch.ts";
+import { NOTHING_ASKED, type OutcomeCounts } from "../../domain/batch.ts";
 import { StoredFileError } from "../../domain/errors.ts";
 import { parseRunSummary } from "../../domain/parse-run-summary.ts";
-import { type RunSummary, runStatus, runSummaryEvent } from "../../domain/run-summary.ts";
+import { type DayFinding, type RunSummary, runDigest, runStatus, runSummaryEvent } from "../../domain/run-summary.ts";
 
 const NOTHING: OutcomeCounts = { fetched: 0, noTrade: 0, notFound: 0, invalid: 0, failed: 0, deferred: 0 };
 
@@ -13,6 +13,8 @@ const SUMMARY: RunSummary = {
   status: "partial",
   startedAt: "2024-05-31T09:30:00Z",
   finishedAt: "2024-05-31T09:41:07.123Z",
+  attempts: 2,
+  upstream: { requests: 7, retries: 5, rateLimited: 0, breakerOpenings: 0, waitedMs: 31_000 },
   symbols: {
     s3Key: "symbols/2024-05-31-symbols.csv",
     source: "asx-directory",
@@ -22,6 +24,14 @@ const SUMMARY: RunSummary = {
   },
   counts: { ...NOTHING, fetched: 1, failed: 1 },
   rows: 1,
+  revised: 1,
+  unread: 0,
+  quality: {
+    traded: 1,
+    usual: null,
+    findings: [{ gate: "coverage", stops: false, detail: "1 symbol traded, less than 85 % of 2." }],
+    suspects: [{ symbol: "BHP", kind: "price-jump", detail: "close 1000 is 100 times the close before it" }],
+  },
   batches: [
     {
       batchNumber: 0,
@@ -53,6 +63,10 @@ function refusalOf(bytes: Uint8Array): StoredFileError {
   throw new Error("nothing was refused");
 }
 
+function finding(stops: boolean): DayFinding {
+  return { gate: "coverage", stops, detail: "half of the market is missing" };
+}
+
 describe("the status of a run", () => {
   it.each<[string, Partial<OutcomeCounts>, string]>([
     ["every symbol fetched", { fetched: 100 }, "complete"],
@@ -67,7 +81,7 @@ describe("the status of a run", () => {
     ["every bar invalid", { invalid: 100 }, "failed"],
     ["no symbol at all", {}, "failed"],
   ])("with %s is as the design has it", (_, counts, status) => {
-    expect(runStatus({ ...NOTHING, ...counts })).toBe(status);
+    expect(runStatus({ ...NOTHING, ...counts }, [])).toBe(status);
   });
 
   it("is never complete without a bar or with anything left to fetch", () => {
@@ -82,16 +96,34 @@ describe("the status of a run", () => {
     });
     fc.assert(
       fc.property(counts, (some) => {
-        expect(runStatus(some) === "complete").toBe(some.fetched > 0 && some.failed === 0 && some.deferred === 0);
-        expect(runStatus(some) === "failed").toBe(some.fetched === 0);
+        const status = runStatus(some, []);
+        expect(status === "complete").toBe(some.fetched > 0 && some.failed === 0 && some.deferred === 0);
+        expect(status === "failed").toBe(some.fetched === 0);
       }),
     );
+  });
+
+  it("is failed where a finding stops the day, whatever the outcomes say, and a warning changes nothing", () => {
+    const whole = { ...NOTHING, fetched: 100 };
+    const part = { ...whole, failed: 1 };
+    expect(runStatus(whole, [finding(false), finding(true)])).toBe("failed");
+    expect(runStatus(part, [finding(true)])).toBe("failed");
+    expect(runStatus(whole, [finding(false)])).toBe("complete");
+    expect(runStatus(part, [finding(false)])).toBe("partial");
   });
 });
 
 describe("a stored run summary", () => {
   it("is read as it was written", () => {
     expect(parseRunSummary("runs/2024-05-31.json", bytesOf(SUMMARY))).toEqual(SUMMARY);
+  });
+
+  it("from before rounds, requests, revisions and quality were kept is read: nothing is claimed of them", () => {
+    const { attempts, upstream, revised, quality, ...older } = SUMMARY;
+    expect(parseRunSummary("runs/2024-05-31.json", bytesOf(older))).toEqual({
+      ...older,
+      ...{ attempts: 1, upstream: NOTHING_ASKED, revised: 0, unread: 0 },
+    });
   });
 
   it.each<[string, unknown, string]>([
@@ -101,6 +133,9 @@ describe("a stored run summary", () => {
     ["an instant without a zone", { ...SUMMARY, startedAt: "2024-05-31T09:30:00" }, "startedAt"],
     ["an instant in another zone", { ...SUMMARY, finishedAt: "2024-05-31T19:41:07+10:00" }, "finishedAt"],
     ["rows below 0", { ...SUMMARY, rows: -1 }, "rows"],
+    ["no round", { ...SUMMARY, attempts: 0 }, "attempts"],
+    ["half a revision", { ...SUMMARY, revised: 0.5 }, "revised"],
+    ["a quality without its findings", { ...SUMMARY, quality: { traded: 1, suspects: [] } }, "quality.findings"],
     ["no outcomes", { ...SUMMARY, outcomes: undefined }, "outcomes"],
     ["a list", [], "run summary"],
   ])("is refused with %s, and the error names key, field and way out", (_, value, field) => {
@@ -123,11 +158,14 @@ describe("a stored run summary", () => {
 });
 
 describe("what starts the run summary", () => {
-  it("holds results and lost batches side by side", () => {
+  it("holds results and lost batches side by side, lane by lane", () => {
     const event = {
       date: "2024-05-31",
       tradingDay: true,
       startedAt: "2024-05-31T09:30:00.000Z",
+      sessions: ["2024-05-30", "2024-05-31"],
+      catchUp: true,
+      run: { id: "one", attempt: 1, upstream: NOTHING_ASKED },
       symbolBatches: [
         { symbols: ["BHP"], batchNumber: 0 },
         { symbols: ["CBA"], batchNumber: 1 },
@@ -137,25 +175,31 @@ describe("what starts the run summary", () => {
         numBatches: 2,
         batchSize: 1,
         isLatest: true,
-        concurrentBatches: 2,
         s3Key: null,
         source: "event",
         changes: { comparedTo: null, added: [], removed: [] },
         warnings: [],
       },
       results: [
-        {
-          date: "2024-05-31",
-          batchNumber: 0,
-          s3Key: "raw-data/2024-05-31-batch-0.parquet",
-          rows: 1,
-          bytes: 4_211,
-          sha256: "0123456789abcdef".repeat(4),
-          counts: { ...NOTHING, fetched: 1 },
-          unfinished: [],
-          durationMs: 512,
-        },
-        { batchNumber: 1, error: { Error: "Sandbox.Timedout", Cause: "after 300 s" } },
+        [
+          {
+            date: "2024-05-31",
+            batchNumber: 0,
+            s3Key: "raw-data/2024-05-31-batch-0.parquet",
+            rows: 1,
+            bytes: 4_211,
+            sha256: "0123456789abcdef".repeat(4),
+            counts: { ...NOTHING, fetched: 1 },
+            unfinished: [],
+            revised: 0,
+            earlier: [],
+            unread: 0,
+            upstream: NOTHING_ASKED,
+            stopped: null,
+            durationMs: 512,
+          },
+        ],
+        [{ batchNumber: 1, error: { Error: "Sandbox.Timedout", Cause: "after 300 s" } }],
       ],
     };
     expect(runSummaryEvent.parse(event)).toEqual(event);
@@ -167,5 +211,21 @@ describe("what starts the run summary", () => {
     ["2024-05-31T19:30:00+10:00", "2024-05-31T09:30:00.000Z"],
   ])("takes the start of the execution as %s, in UTC", (given, startedAt) => {
     expect(runSummaryEvent.shape.startedAt.parse(given)).toBe(startedAt);
+  });
+});
+
+describe("what the run summary returns", () => {
+  it("may be from before there were earlier sessions and further rounds", () => {
+    const older = {
+      date: "2024-05-31",
+      status: "complete",
+      storeUrl: "s3://bucket",
+      s3Key: "runs/2024-05-31.json",
+      totalSymbols: 1,
+      rows: 1,
+      counts: { ...NOTHING, fetched: 1 },
+      message: "ASX 2024-05-31: complete.",
+    };
+    expect(runDigest.parse(older)).toEqual({ ...older, earlier: [], redrive: null });
   });
 });

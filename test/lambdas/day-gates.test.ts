@@ -66,7 +66,7 @@ describe("the gate of coverage", () => {
   it("says the numbers, the threshold and what to do", () => {
     expect(judgeDay({ ...IN_ORDER, traded: 1199 })[0]?.detail).toBe(
       "1199 symbols traded, less than 75 % of 1600, the median of the last 20 sessions. The provider lacks part of the " +
-        "market, or the exchange had an outage: run the date again later.",
+        "market, or the exchange had an outage: read the sessions again when it has recovered, with --catch-up.",
     );
     expect(judgeDay({ ...IN_ORDER, traded: 1359 })[0]?.detail).toMatch(/less than 85 % of 1600.*The day passes/);
   });
@@ -91,7 +91,7 @@ describe("the gate of repeated rows", () => {
   it("says the numbers, the threshold and what to do", () => {
     expect(judgeDay({ ...IN_ORDER, repeated: 81 })[0]?.detail).toBe(
       "81 of 1600 symbols that traded have the prices and the volume of the session before, more than 5 %. " +
-        "The provider serves old bars under this date: run the date again later.",
+        "The provider serves old bars under this date: read the sessions again when it has recovered, with --catch-up.",
     );
   });
 });
@@ -128,8 +128,34 @@ describe("the gate of large companies", () => {
   it("suspects a closure, and says what to do", () => {
     expect(judgeDay({ ...IN_ORDER, largeListed: 9, largeTraded: 0 })[0]?.detail).toBe(
       "None of the 9 listed of BHP, CBA, CSL, NAB, WBC, WES, TLS, MQG, RIO, WOW traded. A closure of the exchange or an " +
-        "outage is suspected: configure the date as closed if it was, and run it again later if not.",
+        "outage is suspected: configure the date as closed if it was; if not, read the sessions again when it has recovered, with --catch-up.",
     );
+  });
+});
+
+describe("the gate of symbols that cannot be used any more", () => {
+  it.each([
+    [1600, 16, []],
+    [1600, 17, ["unusable warns"]],
+    [1600, 80, ["unusable warns"]],
+    [1600, 81, ["unusable stops"]],
+    [99, 99, []],
+    [0, 0, []],
+  ])("of %i with a bar the session before: %i", (hadBar, unusable, expected) => {
+    expect(judge({ hadBar, unusable })).toEqual(expected);
+  });
+});
+
+describe("the gate of splits", () => {
+  it.each([
+    [32, []],
+    [33, ["splits stops"]],
+  ])("of 1600 rows: %i", (split, expected) => {
+    expect(judge({ split })).toEqual(expected);
+  });
+
+  it("leaves a short list alone", () => {
+    expect(judge({ traded: 99, tradedBefore: [], split: 99 })).toEqual([]);
   });
 });
 

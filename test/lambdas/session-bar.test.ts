@@ -37,6 +37,7 @@ function chart(rows: readonly SessionRow[], parts: Partial<SessionChart> = {}): 
     kind: "chart",
     ticker: "BHP.AX",
     currency: "AUD",
+    zone: "Australia/Sydney",
     rows,
     dividends: new Map(),
     splits: new Map(),
@@ -258,6 +259,57 @@ describe("an answer that is not of the stock asked for is invalid", () => {
     expect(sessionOutcome({ answer: chart([], { ticker: "CBA.AX" }), answeredAt: EVENING }, QUESTION)).toMatchObject({
       outcome: "invalid",
     });
+  });
+});
+
+describe("an answer whose dates are not the exchange's", () => {
+  const inZone = (zone: string | undefined, rows: readonly SessionRow[], parts: Partial<SessionChart> = {}) =>
+    sessionOutcome({ answer: chart(rows, { zone, ...parts }), answeredAt: EVENING }, QUESTION);
+  const zones = ["America/New_York", "UTC", "Australia/Perth", "Australia/Melbourne", "australia/sydney", ""];
+
+  it.each(zones)("is no bar, whatever its rows say: %j", (zone) => {
+    const failed = { outcome: "failed", reason: `the answer's time zone is ${zone}, not Australia/Sydney` };
+    expect(inZone(zone, [row()])).toEqual(failed);
+    expect(inZone(zone, [liveRow()])).toEqual(failed);
+  });
+
+  it.each(zones)("is no proof that nothing traded: %j", (zone) => {
+    expect(inZone(zone, [])).toMatchObject({ outcome: "failed" });
+    expect(inZone(zone, [row({ date: "2024-05-30" })])).toMatchObject({ outcome: "failed" });
+    expect(inZone(zone, [row(NOTHING)])).toMatchObject({ outcome: "failed" });
+  });
+
+  it("is no bar either where it has rows and does not name their zone", () => {
+    const failed = { outcome: "failed", reason: "the answer's time zone is not given, not Australia/Sydney" };
+    expect(inZone(undefined, [row()])).toEqual(failed);
+    expect(inZone(undefined, [row({ date: "2024-05-30" })])).toEqual(failed);
+  });
+
+  it("need not name a zone where it has no rows to date", () => {
+    expect(inZone(undefined, [])).toEqual({ outcome: "noTrade" });
+  });
+
+  it("is invalid all the same where it is of another currency or ticker: asking again does not change that", () => {
+    expect(inZone("America/New_York", [row()], { currency: "USD" })).toMatchObject({ outcome: "invalid" });
+    expect(inZone("America/New_York", [], { currency: "USD" })).toMatchObject({ outcome: "invalid" });
+    expect(inZone("America/New_York", [row()], { ticker: "BHP" })).toMatchObject({ outcome: "invalid" });
+  });
+
+  it("quotes the zone cut, and with nothing in it that a terminal would obey", () => {
+    expect(inZone(`\u001b[31m${"x".repeat(1_000)}`, [row()])).toMatchObject({
+      reason: expect.stringMatching(/^[\x20-\x7e]{1,100}$/),
+    });
+  });
+
+  it("is read from the body's meta", () => {
+    const rows = [{ at: "2024-05-31T10:00:00+10:00" }];
+    const read = (meta: Record<string, unknown>) =>
+      sessionOutcome(
+        { answer: parseChartResponse({ status: 200, body: chartBody({ rows, meta }) }), answeredAt: EVENING },
+        QUESTION,
+      ).outcome;
+    expect(read({})).toBe("fetched");
+    expect(read({ exchangeTimezoneName: "America/New_York" })).toBe("failed");
   });
 });
 

@@ -1,56 +1,11 @@
 import { describe, expect, it } from "vitest";
-import type { Bar } from "../../domain/bar.ts";
-import { type BatchResult, countOutcomes, type LostBatch, type SymbolReport } from "../../domain/batch.ts";
-import { StoredFileError } from "../../domain/errors.ts";
+import { StoreConflictError, StoredFileError } from "../../domain/errors.ts";
 import { parseRunSummary } from "../../domain/parse-run-summary.ts";
-import type { RunSummaryEvent } from "../../domain/run-summary.ts";
-import { summariseRun } from "../../lambdas/run-summary/summarise-run.ts";
-import { encodeBatchFile } from "../../lambdas/runtime/batch-file-writer.ts";
-import { sha256 } from "../../stores/sha256.ts";
+import { lost, ofNamedSymbols, runEvent, storeBatch, storeRecord, summarise } from "../support/fetched-run.ts";
 import { createTestRuntime, type TestRuntime } from "../support/test-runtime.ts";
 
 const DAY = "2024-05-31";
 const KEY = `runs/${DAY}.json`;
-
-function bar(symbol: string, batchNumber: number): Bar {
-  const prices = { open: 1, high: 1, low: 1, close: 1, adjustedClose: 1 };
-  return { symbol, date: DAY, ...prices, volume: 1, dividend: null, splitRatio: null, fetchTimestamp: 0, batchNumber };
-}
-
-/** Stores a batch as its fetcher would, and gives the fetcher's result. */
-async function storeBatch(
-  { store }: TestRuntime,
-  batchNumber: number,
-  symbols: readonly string[],
-  reports: readonly SymbolReport[] = [],
-): Promise<BatchResult> {
-  const bytes = await encodeBatchFile({ bars: symbols.map((symbol) => bar(symbol, batchNumber)), reports });
-  const s3Key = `raw-data/${DAY}-batch-${batchNumber}.parquet`;
-  await store.put(s3Key, bytes);
-  const counts = countOutcomes([...reports, ...symbols.map(() => ({ outcome: "fetched" as const }))]);
-  const file = { rows: symbols.length, bytes: bytes.length, sha256: sha256(bytes) };
-  return { date: DAY, batchNumber, s3Key, ...file, counts, unfinished: [], durationMs: 1200 };
-}
-
-function event(batches: readonly (readonly string[])[], results: (BatchResult | LostBatch)[]): RunSummaryEvent {
-  const symbolBatches = batches.map((symbols, batchNumber) => ({ symbols: [...symbols], batchNumber }));
-  const metadata: RunSummaryEvent["metadata"] = {
-    totalSymbols: batches.flat().length,
-    numBatches: batches.length,
-    batchSize: 100,
-    isLatest: true,
-    concurrentBatches: batches.length,
-    s3Key: `symbols/${DAY}-symbols.csv`,
-    source: "asx-directory",
-    changes: { comparedTo: null, added: [], removed: [] },
-    warnings: ["no directory from the current address"],
-  };
-  return { date: DAY, tradingDay: true, startedAt: "2024-05-31T09:30:00.000Z", symbolBatches, metadata, results };
-}
-
-function lost(batchNumber: number, name: string, cause: string): LostBatch {
-  return { batchNumber, error: { Error: name, Cause: cause } };
-}
 
 function written({ store }: TestRuntime) {
   return parseRunSummary(KEY, store.objects.get(KEY) ?? new Uint8Array());
@@ -61,8 +16,8 @@ describe("the run summary", () => {
     const runtime = createTestRuntime();
     const first = await storeBatch(runtime, 0, ["BHP", "CBA"], [{ symbol: "NAB", outcome: "noTrade" }]);
     const second = await storeBatch(runtime, 1, ["WOW"], [{ symbol: "XYZ", outcome: "notFound" }]);
-    const digest = await summariseRun(
-      event(
+    const digest = await summarise(
+      runEvent(
         [
           ["BHP", "CBA", "NAB"],
           ["WOW", "XYZ"],
@@ -78,6 +33,8 @@ describe("the run summary", () => {
       status: "complete",
       startedAt: "2024-05-31T09:30:00.000Z",
       finishedAt: "2024-05-31T09:30:00.000Z",
+      attempts: 1,
+      upstream: { requests: 0, retries: 0, rateLimited: 0, breakerOpenings: 0, waitedMs: 0 },
       symbols: {
         s3Key: `symbols/${DAY}-symbols.csv`,
         source: "asx-directory",
@@ -87,6 +44,9 @@ describe("the run summary", () => {
       },
       counts: { fetched: 3, noTrade: 1, notFound: 1, invalid: 0, failed: 0, deferred: 0 },
       rows: 3,
+      revised: 0,
+      unread: 0,
+      quality: { traded: 3, usual: null, findings: [], suspects: [] },
       batches: [first, second].map(({ batchNumber, s3Key, rows, bytes, sha256, durationMs }) => {
         return { batchNumber, key: s3Key, rows, bytes, sha256, durationMs };
       }),
@@ -110,18 +70,18 @@ describe("the run summary", () => {
   ] as const)("is %s where one symbol is %o", async (status, report) => {
     const runtime = createTestRuntime();
     const result = await storeBatch(runtime, 0, ["BHP"], [{ symbol: "CBA", ...report }]);
-    expect((await summariseRun(event([["BHP", "CBA"]], [result]), runtime)).status).toBe(status);
+    expect((await summarise(runEvent([["BHP", "CBA"]], [result]), runtime)).status).toBe(status);
     expect(written(runtime).outcomes[1]).toEqual({ symbol: "CBA", ...report });
   });
 
   it("is failed where no symbol has a bar: no run ends green and empty", async () => {
     const runtime = createTestRuntime();
     const result = await storeBatch(runtime, 0, [], [{ symbol: "BHP", outcome: "noTrade" }]);
-    expect((await summariseRun(event([["BHP"]], [result]), runtime)).status).toBe("failed");
+    expect((await summarise(runEvent([["BHP"]], [result]), runtime)).status).toBe("failed");
   });
 
   it("is failed where there is no symbol at all", async () => {
-    expect((await summariseRun(event([], []), createTestRuntime())).status).toBe("failed");
+    expect((await summarise(runEvent([], []), createTestRuntime())).status).toBe("failed");
   });
 
   it.each([
@@ -135,7 +95,7 @@ describe("the run summary", () => {
   ])("counts the symbols of a batch lost to %s as failed, with the reason", async (name, cause, reason) => {
     const runtime = createTestRuntime();
     const result = await storeBatch(runtime, 0, ["BHP"]);
-    const { status } = await summariseRun(event([["BHP"], ["CBA"]], [result, lost(1, name, cause)]), runtime);
+    const { status } = await summarise(runEvent([["BHP"], ["CBA"]], [result, lost(1, name, cause)]), runtime);
     expect(status).toBe("partial");
     const { outcomes, batches } = written(runtime);
     expect(outcomes).toContainEqual({ symbol: "CBA", outcome: "failed", reason });
@@ -153,7 +113,7 @@ describe("the run summary", () => {
   it("keeps what an earlier run stored of a batch that is lost now", async () => {
     const runtime = createTestRuntime();
     await storeBatch(runtime, 0, ["BHP"], [{ symbol: "CBA", outcome: "noTrade" }]);
-    await summariseRun(event([["BHP", "CBA", "NAB"]], [lost(0, "Lambda.Unknown", "")]), runtime);
+    await summarise(runEvent([["BHP", "CBA", "NAB"]], [lost(0, "Lambda.Unknown", "")]), runtime);
     expect(written(runtime)).toMatchObject({
       status: "partial",
       outcomes: [
@@ -168,7 +128,7 @@ describe("the run summary", () => {
     const runtime = createTestRuntime();
     await storeBatch(runtime, 7, ["OLD"]);
     const result = await storeBatch(runtime, 0, ["BHP"]);
-    await summariseRun(event([["BHP"]], [result]), runtime);
+    await summarise(runEvent([["BHP"]], [result]), runtime);
     const { batches, outcomes, rows } = written(runtime);
     expect(batches.map(({ batchNumber, durationMs }) => [batchNumber, durationMs])).toEqual([
       [0, 1200],
@@ -181,11 +141,9 @@ describe("the run summary", () => {
   it("of a run of a few named symbols keeps what an earlier run knew of the listings and the other symbols", async () => {
     const runtime = createTestRuntime();
     const first = await storeBatch(runtime, 0, ["BHP"], [{ symbol: "CBA", outcome: "failed", reason: "HTTP 503" }]);
-    await summariseRun(event([["BHP", "CBA"]], [first]), runtime);
+    await summarise(runEvent([["BHP", "CBA"]], [first]), runtime);
     const second = await storeBatch(runtime, 0, ["BHP", "CBA"]);
-    const named = event([["CBA"]], [second]);
-    const metadata = { ...named.metadata, source: "event" as const, s3Key: null, warnings: [] };
-    await summariseRun({ ...named, metadata }, runtime);
+    await summarise(ofNamedSymbols(runEvent([["CBA"]], [second])), runtime);
     expect(written(runtime)).toMatchObject({
       status: "complete",
       symbols: { source: "asx-directory", s3Key: `symbols/${DAY}-symbols.csv`, total: 2 },
@@ -197,9 +155,9 @@ describe("the run summary", () => {
     const runtime = createTestRuntime();
     const first = await storeBatch(runtime, 0, ["BHP"]);
     const second = await storeBatch(runtime, 1, ["CBA"]);
-    await summariseRun(event([["BHP"], ["CBA"]], [first, second]), runtime);
+    await summarise(runEvent([["BHP"], ["CBA"]], [first, second]), runtime);
     runtime.store.objects.delete(second.s3Key);
-    await summariseRun(event([["BHP"]], [first]), runtime);
+    await summarise(runEvent([["BHP"]], [first]), runtime);
     expect(written(runtime).outcomes).toContainEqual({
       symbol: "CBA",
       outcome: "failed",
@@ -207,39 +165,84 @@ describe("the run summary", () => {
     });
   });
 
-  it.each([
-    [
-      "other bytes than its fetcher wrote",
-      async (runtime: TestRuntime) => void (await storeBatch(runtime, 0, ["CBA"])),
-    ],
-    ["no bytes", async (runtime: TestRuntime, key: string) => void runtime.store.objects.delete(key)],
-  ])("is refused where a file has %s", async (_, damage) => {
+  it.each<[string, (runtime: TestRuntime, key: string) => Promise<unknown>]>([
+    ["lost a bar that its fetcher wrote", (runtime) => storeBatch(runtime, 0, ["BHP"])],
+    ["lost all of them", (runtime) => storeBatch(runtime, 0, [])],
+    ["gone", async (runtime, key) => runtime.store.objects.delete(key)],
+  ])("is refused where a file is or has %s", async (_, damage) => {
+    const runtime = createTestRuntime();
+    const result = await storeBatch(runtime, 0, ["BHP", "CBA"]);
+    await damage(runtime, result.s3Key);
+    await expect(summarise(runEvent([["BHP", "CBA"]], [result]), runtime)).rejects.toThrow(StoredFileError);
+    await expect(summarise(runEvent([["BHP", "CBA"]], [result]), runtime)).rejects.toThrow(
+      /raw-data\/2024-05-31-batch-0\.parquet .* but its batch fetcher wrote 2, SHA-256/,
+    );
+    expect(runtime.store.objects.has(KEY)).toBe(false);
+  });
+
+  it("takes a file that another writer added to since as it is, and vouches for what is stored", async () => {
+    const runtime = createTestRuntime();
+    const result = await storeBatch(runtime, 0, ["BHP"], [{ symbol: "CBA", outcome: "failed", reason: "HTTP 503" }]);
+    const added = await storeBatch(runtime, 0, ["BHP", "CBA"]);
+    expect(await summarise(runEvent([["BHP", "CBA"]], [result]), runtime)).toMatchObject({
+      status: "complete",
+      rows: 2,
+    });
+    expect(written(runtime).batches).toMatchObject([{ rows: 2, bytes: added.bytes, sha256: added.sha256 }]);
+  });
+
+  it("is not written over the one of another run that was written meanwhile", async () => {
     const runtime = createTestRuntime();
     const result = await storeBatch(runtime, 0, ["BHP"]);
-    await damage(runtime, result.s3Key);
-    await expect(summariseRun(event([["BHP"]], [result]), runtime)).rejects.toThrow(StoredFileError);
-    expect(runtime.store.objects.has(KEY)).toBe(false);
+    const replace = runtime.store.replace.bind(runtime.store);
+    let others = new Uint8Array();
+    runtime.store.replace = async (...args) => {
+      runtime.store.replace = replace;
+      await summarise(runEvent([["BHP", "CBA"]], [result, lost(1, "States.Timeout")]), runtime);
+      others = runtime.store.objects.get(KEY)?.slice() ?? others;
+      await replace(...args);
+    };
+    await expect(summarise(runEvent([["BHP"]], [result]), runtime)).rejects.toThrow(StoreConflictError);
+    expect(runtime.store.objects.get(KEY)).toEqual(others);
+  });
+
+  it("is refused where the stored one of the date is damaged: what it told of symbols would be lost", async () => {
+    const runtime = createTestRuntime();
+    const result = await storeBatch(runtime, 0, ["BHP"]);
+    const damaged = new TextEncoder().encode("{");
+    await runtime.store.put(KEY, damaged);
+    await expect(summarise(runEvent([["BHP"]], [result]), runtime)).rejects.toThrow(StoredFileError);
+    expect(runtime.store.objects.get(KEY)).toEqual(damaged);
   });
 
   it("is refused where two files hold the same symbol's bar", async () => {
     const runtime = createTestRuntime();
     const results = [await storeBatch(runtime, 0, ["BHP"]), await storeBatch(runtime, 1, ["BHP"])];
-    await expect(summariseRun(event([["BHP"], []], results), runtime)).rejects.toThrow("BHP is stored twice");
+    await expect(summarise(runEvent([["BHP"], []], results), runtime)).rejects.toThrow("BHP is stored twice");
   });
 
   it("of a closed day says so, and reads nothing", async () => {
     const runtime = createTestRuntime();
-    const closed = { ...event([], []), tradingDay: false };
-    expect(await summariseRun(closed, runtime)).toMatchObject({ status: "market-closed", rows: 0, totalSymbols: 0 });
-    expect(runtime.store.calls).toEqual([`list raw-data/${DAY}`, `put ${KEY}`]);
+    const closed = { ...runEvent([], []), tradingDay: false };
+    expect(await summarise(closed, runtime)).toMatchObject({ status: "market-closed", rows: 0, totalSymbols: 0 });
+    expect(runtime.store.calls).toEqual([`read ${KEY}`, `list raw-data/${DAY}`, `replace ${KEY}`]);
+  });
+
+  it("of a closed day says so too where files without a bar are stored: that day was asked for in vain", async () => {
+    const runtime = createTestRuntime();
+    await storeBatch(runtime, 0, [], [{ symbol: "BHP", outcome: "noTrade" }]);
+    const closed = { ...runEvent([], []), tradingDay: false };
+    expect(await summarise(closed, runtime)).toMatchObject({ status: "market-closed", rows: 0, totalSymbols: 0 });
+    expect(written(runtime)).toMatchObject({ status: "market-closed", outcomes: [], batches: [] });
   });
 
   it("of a closed day is refused where bars are stored: a wrong closure hides no day", async () => {
     const runtime = createTestRuntime();
     const result = await storeBatch(runtime, 0, ["BHP"]);
-    await summariseRun(event([["BHP"]], [result]), runtime);
-    await expect(summariseRun({ ...event([], []), tradingDay: false }, runtime)).rejects.toThrow(
-      "check the configured closures",
+    await summarise(runEvent([["BHP"]], [result]), runtime);
+    await storeBatch(runtime, 1, [], [{ symbol: "CBA", outcome: "noTrade" }]);
+    await expect(summarise({ ...runEvent([], []), tradingDay: false }, runtime)).rejects.toThrow(
+      `${result.s3Key} holds bars; check the configured closures`,
     );
     expect(written(runtime)).toMatchObject({ status: "complete", rows: 1 });
   });
@@ -248,7 +251,7 @@ describe("the run summary", () => {
     const runtime = createTestRuntime();
     const result = await storeBatch(runtime, 0, ["BHP"], [{ symbol: "CBA", outcome: "noTrade" }]);
     await runtime.clock.sleep(90_000);
-    await summariseRun(event([["BHP", "CBA"]], [result]), runtime);
+    await summarise(runEvent([["BHP", "CBA"]], [result]), runtime);
     expect(Object.fromEntries(runtime.measured)).toEqual({
       runComplete: 1,
       latestDayComplete: 1,
@@ -260,6 +263,8 @@ describe("the run summary", () => {
       symbolsInvalid: 0,
       symbolsFailed: 0,
       symbolsDeferred: 0,
+      barsRevised: 0,
+      barsSuspect: 0,
     });
   });
 
@@ -273,7 +278,7 @@ describe("the run summary", () => {
       const runtime = createTestRuntime();
       const results =
         batches[0][0] === "BHP" ? [await storeBatch(runtime, 0, ["BHP"])] : [lost(0, "BatchFailedError", "")];
-      expect(await summariseRun(event(batches, results), runtime)).toMatchObject({ status });
+      expect(await summarise(runEvent(batches, results), runtime)).toMatchObject({ status });
       const counted = ["runComplete", "runPartial", "runFailed", "runMarketClosed"] as const;
       expect(counted.filter((name) => runtime.measured.has(name))).toEqual([metric]);
       expect(runtime.measured.get("latestDayComplete") ?? 0).toBe(whole);
@@ -281,12 +286,48 @@ describe("the run summary", () => {
     },
   );
 
+  it("counts the changes of stored bars that are on record, and measures those that are new", async () => {
+    const runtime = createTestRuntime();
+    const event = runEvent([["BHP", "CBA"]], [await storeBatch(runtime, 0, ["BHP", "CBA"])]);
+    await storeRecord(runtime, 2);
+    await storeRecord(runtime, 4, { date: "2024-05-30" });
+    await summarise(event, runtime);
+    expect(written(runtime).revised).toBe(2);
+    expect(runtime.measured.get("barsRevised")).toBe(2);
+
+    await storeRecord(runtime, 1, { batchNumber: 7 });
+    runtime.measured.clear();
+    const digest = await summarise(event, runtime);
+    expect(written(runtime).revised).toBe(3);
+    expect(runtime.measured.get("barsRevised")).toBe(1);
+    expect(digest.message).toContain("Bars changed by the provider after they were stored: 3.");
+  });
+
+  it("counts no change twice where it is tried again", async () => {
+    const runtime = createTestRuntime();
+    const result = { ...(await storeBatch(runtime, 0, ["BHP"])), revised: 2 };
+    await storeRecord(runtime, 2);
+    for (let tries = 0; tries < 3; tries += 1) await summarise(runEvent([["BHP"]], [result]), runtime);
+    expect(written(runtime).revised).toBe(2);
+    expect(runtime.measured.get("barsRevised")).toBe(2);
+  });
+
+  it("is refused where the record of changes is damaged", async () => {
+    const runtime = createTestRuntime();
+    const result = await storeBatch(runtime, 0, ["BHP"]);
+    await runtime.store.put(`revisions/${DAY}-batch-0.json`, new TextEncoder().encode("{"));
+    const refused = summarise(runEvent([["BHP"]], [result]), runtime);
+    await expect(refused).rejects.toThrow(StoredFileError);
+    await expect(refused).rejects.toThrow(`revisions/${DAY}-batch-0.json is damaged`);
+    expect(runtime.store.objects.has(KEY)).toBe(false);
+  });
+
   it("measures the lag of a day once: when it became whole", async () => {
     const runtime = createTestRuntime();
     const result = await storeBatch(runtime, 0, ["BHP"]);
-    await summariseRun(event([["BHP"]], [result]), runtime);
+    await summarise(runEvent([["BHP"]], [result]), runtime);
     runtime.measured.clear();
-    await summariseRun(event([["BHP"]], [result]), runtime);
+    await summarise(runEvent([["BHP"]], [result]), runtime);
     expect(Object.fromEntries(runtime.measured)).toMatchObject({ runComplete: 1, latestDayComplete: 1 });
     expect([...runtime.measured.keys()]).not.toContain("dataLag");
   });
@@ -296,8 +337,8 @@ describe("the run summary", () => {
     ["a few symbols named by hand", { source: "event" }],
   ] as const)("does not take %s for the latest day", async (_, metadata) => {
     const runtime = createTestRuntime();
-    const whole = event([["BHP"]], [await storeBatch(runtime, 0, ["BHP"])]);
-    await summariseRun({ ...whole, metadata: { ...whole.metadata, ...metadata } }, runtime);
+    const whole = runEvent([["BHP"]], [await storeBatch(runtime, 0, ["BHP"])]);
+    await summarise({ ...whole, metadata: { ...whole.metadata, ...metadata } }, runtime);
     expect([...runtime.measured.keys()]).toContain("runComplete");
     expect([...runtime.measured.keys()]).not.toContain("latestDayComplete");
     expect([...runtime.measured.keys()]).not.toContain("dataLag");
@@ -305,7 +346,7 @@ describe("the run summary", () => {
 
   it("of a closed day measures no outcomes", async () => {
     const runtime = createTestRuntime();
-    await summariseRun({ ...event([], []), tradingDay: false }, runtime);
-    expect(Object.fromEntries(runtime.measured)).toEqual({ runMarketClosed: 1, runDuration: 0 });
+    await summarise({ ...runEvent([], []), tradingDay: false }, runtime);
+    expect(Object.fromEntries(runtime.measured)).toEqual({ runMarketClosed: 1, runDuration: 0, barsRevised: 0 });
   });
 });

@@ -1,11 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { type SymbolUpdaterEvent, symbolUpdate } from "../../domain/batch.ts";
-import { DirectoryRefusedError, DirectoryUnavailableError, SessionNotSettledError } from "../../domain/errors.ts";
+import { NOTHING_ASKED, type SymbolUpdaterEvent, symbolUpdate } from "../../domain/batch.ts";
+import {
+  DirectoryRefusedError,
+  DirectoryUnavailableError,
+  RunUnderWayError,
+  SessionNotSettledError,
+  StoreUnavailableError,
+} from "../../domain/errors.ts";
 import { createTradingCalendar } from "../../domain/trading-calendar.ts";
 import type { Environment } from "../../lambdas/runtime/runtime.ts";
 import { decodeSymbolsCsv, encodeSymbolsCsv } from "../../lambdas/runtime/symbols-csv.ts";
 import { parseSymbolUpdaterEnvironment } from "../../lambdas/symbol-updater/env.ts";
-import { updateSymbols } from "../../lambdas/symbol-updater/update-symbols.ts";
+import { sessionsOf, updateSymbols } from "../../lambdas/symbol-updater/update-symbols.ts";
 import { createTestRuntime } from "../support/test-runtime.ts";
 
 const DAY = "2024-05-31";
@@ -67,17 +73,19 @@ describe("the symbol updater", () => {
     expect(message).toEqual({
       date: DAY,
       tradingDay: true,
+      sessions: [DAY],
       symbols: ["14D", "BHP", "CBA"],
       symbolBatches: [
         { symbols: ["14D", "BHP"], batchNumber: 0 },
         { symbols: ["CBA"], batchNumber: 1 },
       ],
+      lanes: [[0], [1]],
+      catchUp: false,
       metadata: {
         totalSymbols: 3,
         numBatches: 2,
         batchSize: 2,
         isLatest: true,
-        concurrentBatches: 2,
         s3Key: `symbols/${DAY}-symbols.csv`,
         source: "asx-directory",
         changes: { comparedTo: null, added: [], removed: [] },
@@ -185,12 +193,66 @@ describe("a directory that is much smaller than the stored list", () => {
     expect((await update()).metadata.totalSymbols).toBe(size);
   });
 
-  it("is refused below 95 of 100, and nothing is written", async () => {
-    const { update, store, runtime } = setUp({ current: directory(...codes(94)) });
+  it("below 95 of 100 is not taken at the current address where the older one has more, with a warning", async () => {
+    const { update, store, list } = setUp({ current: directory(...codes(94)), older: directory(...codes(97)) });
     await store("2024-05-30", codes(100));
+    const { symbols, metadata } = await update();
+    expect(symbols).toHaveLength(97);
+    expect(list(DAY)).toHaveLength(97);
+    expect(metadata).toMatchObject({ source: "asx-directory", s3Key: `symbols/${DAY}-symbols.csv` });
+    expect(metadata.warnings).toEqual([
+      expect.stringContaining("current.test has 94 symbols, 6.0 % fewer than the 100"),
+    ]);
+  });
+
+  it.each([
+    ["the older is as small", directory(...codes(94))],
+    ["the older is gone", 404],
+    ["the older is HTML", HTML],
+  ])("is replaced by a stored list of the last seven days where %s, and nothing is written", async (_, older) => {
+    const { update, store, runtime } = setUp({ current: directory(...codes(94)), older });
+    await store("2024-05-24", codes(100));
+    const before = [...runtime.store.objects];
+    const { symbols, metadata } = await update();
+    expect(symbols).toEqual(codes(100));
+    expect(metadata).toMatchObject({ source: "stored", s3Key: "symbols/2024-05-24-symbols.csv" });
+    expect([...runtime.store.objects]).toEqual(before);
+    expect(runtime.measured.has("symbolsListed")).toBe(false);
+  });
+
+  it("is warned of with its numbers, and with how to accept it", async () => {
+    const { update, store, runtime } = setUp({ current: directory(...codes(94)), older: directory("BHP") });
+    await store("2024-05-30", codes(100));
+    const { warnings } = (await update()).metadata;
+    const accepting =
+      "truncated and was not taken. If it is right, run again with --accept-directory (acceptDirectory in";
+    expect(warnings).toEqual([
+      expect.stringContaining(
+        "from current.test has 94 symbols, 6.0 % fewer than the 100 stored for 2024-05-30: it looks",
+      ),
+      expect.stringContaining(
+        "from older.test has 1 symbols, 99.0 % fewer than the 100 stored for 2024-05-30: it looks",
+      ),
+      "no directory could be had: using the stored list of 2024-05-30",
+    ]);
+    for (const warning of warnings.slice(0, 2)) expect(warning).toContain(accepting);
+    for (const warning of warnings) expect(runtime.logs).toContain(`warn ${warning}`);
+  });
+
+  it("is compared with the extra symbols counted on both sides, as they were stored", async () => {
+    const extra = codes(100).slice(90);
+    const { update, store } = setUp({ current: directory(...codes(86)) }, { EXTRA_SYMBOLS: extra.join(",") });
+    await store("2024-05-30", codes(100));
+    expect((await update()).metadata).toMatchObject({ source: "asx-directory", totalSymbols: 96 });
+  });
+
+  it("ends the update where the stored list is older than seven days, and nothing is written", async () => {
+    const { update, store, runtime } = setUp({ current: directory(...codes(94)), older: 404 });
+    await store("2024-05-23", codes(100));
     await expect(update()).rejects.toThrow(DirectoryRefusedError);
-    await expect(update()).rejects.toThrow("94 symbols, 6.0 % fewer than the 100 stored for 2024-05-30");
-    expect([...runtime.store.objects.keys()]).toEqual(["symbols/2024-05-30-symbols.csv"]);
+    await expect(update()).rejects.toThrow("94 symbols, 6.0 % fewer than the 100 stored for 2024-05-23");
+    await expect(update()).rejects.toThrow("--accept-directory");
+    expect([...runtime.store.objects.keys()]).toEqual(["symbols/2024-05-23-symbols.csv"]);
   });
 
   it("is accepted where the event says so", async () => {
@@ -199,7 +261,15 @@ describe("a directory that is much smaller than the stored list", () => {
     expect((await update({ date: DAY, acceptDirectory: true })).symbols).toEqual(["BHP"]);
   });
 
-  it("is refused for an earlier date too, where only later lists are stored", async () => {
+  it("keeps the batches of a date that is run again as they were", async () => {
+    const { update, answers } = setUp({ current: directory(...codes(100)) });
+    const before = await update();
+    answers.current = directory(...codes(10).reverse());
+    const after = await update();
+    expect(after.symbolBatches).toEqual(before.symbolBatches);
+  });
+
+  it("ends the update of an earlier date too, where only later lists are stored", async () => {
     const { update, store } = setUp({ current: directory("BHP") });
     await store("2024-06-05", codes(100));
     await expect(update()).rejects.toThrow(DirectoryRefusedError);
@@ -263,6 +333,159 @@ describe("the date of an update", () => {
     const { update } = setUp({ current: directory("BHP") });
     await expect(update({ date: "2024-06-03" })).rejects.toThrow(SessionNotSettledError);
     await expect(update({ date: "2024-06-03" })).rejects.toThrow("from 19:00 in Sydney");
+  });
+});
+
+describe("the sessions of an update that catches up", () => {
+  it.each([
+    ["over two weekends", "2024-06-04", ["2024-05-29", "2024-05-30", "2024-05-31", "2024-06-03", "2024-06-04"]],
+    ["over a weekend", DAY, ["2024-05-27", "2024-05-28", "2024-05-29", "2024-05-30", DAY]],
+    ["over Easter", "2024-04-03", ["2024-03-26", "2024-03-27", "2024-03-28", "2024-04-02", "2024-04-03"]],
+    ["over ANZAC Day", "2024-04-26", ["2024-04-19", "2024-04-22", "2024-04-23", "2024-04-24", "2024-04-26"]],
+  ])("are the last five trading days, the date last: %s", async (_, date, sessions) => {
+    const { update, runtime } = setUp({ current: directory("BHP") });
+    runtime.clock.set("2024-06-05T09:00:00+10:00");
+    expect(await update({ date, catchUp: true })).toMatchObject({ date, sessions, catchUp: true });
+  });
+
+  it("leave out a day that the user closed", async () => {
+    const { update } = setUp({ current: directory("BHP") }, { MARKET_CLOSURES: "2024-05-29" });
+    expect((await update({ date: DAY, catchUp: true })).sessions).toEqual([
+      ...["2024-05-24", "2024-05-27", "2024-05-28", "2024-05-30", DAY],
+    ]);
+  });
+
+  it("are those that a caller can know before: the five up to a date, or the date alone", () => {
+    const calendar = createTradingCalendar();
+    const week = ["2024-05-27", "2024-05-28", "2024-05-29", "2024-05-30", DAY];
+    expect(sessionsOf({ catchUp: true }, DAY, calendar)).toEqual(week);
+    expect(sessionsOf({ catchUp: false }, DAY, calendar)).toEqual([DAY]);
+    expect(sessionsOf({}, DAY, calendar)).toEqual([DAY]);
+  });
+
+  it("are the date alone on a closed day", async () => {
+    const { update } = setUp({ current: directory("BHP") });
+    expect(await update({ date: "2024-04-25", catchUp: true })).toMatchObject({ sessions: ["2024-04-25"], lanes: [] });
+  });
+});
+
+describe("the lanes of an update", () => {
+  it("deal the batches out evenly among as many workers as are allowed", async () => {
+    const { update } = setUp({ current: directory(...codes(7)) }, { BATCH_SIZE: "1", MAX_CONCURRENCY: "3" });
+    expect((await update()).lanes).toEqual([
+      [0, 3, 6],
+      [1, 4],
+      [2, 5],
+    ]);
+  });
+
+  it("are no more than there are batches", async () => {
+    const { update } = setUp({ current: directory("BHP", "CBA") }, { BATCH_SIZE: "1", MAX_CONCURRENCY: "10" });
+    expect((await update()).lanes).toEqual([[0], [1]]);
+  });
+});
+
+describe("the run of an update", () => {
+  const LOCK = `runs/${DAY}.lock`;
+  const FIRST = { id: "arn:execution:first", attempt: 1, upstream: NOTHING_ASKED };
+  const SECOND = { ...FIRST, id: "arn:execution:second" };
+
+  it("holds the date from then on: a second run is refused, told by whom, before anything is asked or written", async () => {
+    const { update, asked, runtime } = setUp({ current: directory("BHP") });
+    expect(await update({ date: DAY, run: FIRST })).toMatchObject({ run: FIRST });
+    asked.length = 0;
+    const stored = [...runtime.store.objects];
+    await expect(update({ date: DAY, run: SECOND })).rejects.toThrow(RunUnderWayError);
+    await expect(update({ date: DAY, run: SECOND })).rejects.toThrow(
+      "2024-05-31 is being run by the execution arn:execution:first since 2024-05-31T09:30:00.000Z",
+    );
+    expect(asked).toEqual([]);
+    expect([...runtime.store.objects]).toEqual(stored);
+  });
+
+  it("may try again itself", async () => {
+    const { update } = setUp({ current: directory("BHP") });
+    const first = await update({ date: DAY, run: FIRST });
+    expect(await update({ date: DAY, run: FIRST })).toEqual(first);
+  });
+
+  it("that catches up holds all of its sessions, and no other date", async () => {
+    const { update } = setUp({ current: directory("BHP") });
+    await update({ date: DAY, run: FIRST, catchUp: true });
+    for (const date of ["2024-05-27", "2024-05-28", "2024-05-29", "2024-05-30", DAY]) {
+      await expect(update({ date, run: SECOND })).rejects.toThrow(
+        `${date} is being run by the execution arn:execution:first`,
+      );
+    }
+    await expect(update({ date: "2024-05-24", run: SECOND })).resolves.toMatchObject({ date: "2024-05-24" });
+  });
+
+  it("that catches up is refused where another run holds one of its sessions, and keeps none of the others", async () => {
+    const { update, asked, runtime } = setUp({ current: directory("BHP") });
+    await update({ date: "2024-05-29", run: SECOND });
+    asked.length = 0;
+    await expect(update({ date: DAY, run: FIRST, catchUp: true })).rejects.toThrow("2024-05-29 is being run by");
+    expect(asked).toEqual([]);
+    expect(runtime.store.objects.has(`symbols/${DAY}-symbols.csv`)).toBe(false);
+    for (const date of ["2024-05-27", "2024-05-28", "2024-05-30", DAY]) {
+      await expect(update({ date, run: { ...SECOND, id: "arn:execution:third" } })).resolves.toMatchObject({ date });
+    }
+  });
+
+  it("that catches up gives all of its sessions free where the update fails", async () => {
+    const { update, answers } = setUp({ current: HTML, older: HTML });
+    await expect(update({ date: DAY, run: FIRST, catchUp: true })).rejects.toThrow(DirectoryUnavailableError);
+    answers.current = directory("BHP");
+    await expect(update({ date: DAY, run: SECOND, catchUp: true })).resolves.toMatchObject({ symbols: ["BHP"] });
+  });
+
+  it("does not keep another date", async () => {
+    const { update } = setUp({ current: directory("BHP") });
+    await update({ date: DAY, run: FIRST });
+    await expect(update({ date: "2024-05-30", run: SECOND })).resolves.toMatchObject({ date: "2024-05-30" });
+  });
+
+  it("gives the date free where the update fails, and keeps the error", async () => {
+    const { update, answers } = setUp({ current: HTML, older: HTML });
+    await expect(update({ date: DAY, run: FIRST })).rejects.toThrow(DirectoryUnavailableError);
+    answers.current = directory("BHP");
+    await expect(update({ date: DAY, run: SECOND })).resolves.toMatchObject({ symbols: ["BHP"] });
+  });
+
+  it("keeps the update's error where the date cannot be given free either", async () => {
+    const { update, runtime } = setUp({ current: HTML, older: HTML });
+    const replace = runtime.store.replace.bind(runtime.store);
+    let writes = 0;
+    runtime.store.replace = async (...args) => {
+      writes += 1;
+      if (writes > 1) throw new StoreUnavailableError("the store is away");
+      await replace(...args);
+    };
+    await expect(update({ date: DAY, run: FIRST })).rejects.toThrow(DirectoryUnavailableError);
+    expect(runtime.logs).toContain("warn the store is away");
+  });
+
+  it("that has died holds the date for half an hour", async () => {
+    const { update, runtime } = setUp({ current: directory("BHP") });
+    await update({ date: DAY, run: FIRST });
+    runtime.clock.set("2024-05-31T19:59:59+10:00");
+    await expect(update({ date: DAY, run: SECOND })).rejects.toThrow(RunUnderWayError);
+    runtime.clock.set("2024-05-31T20:00:00+10:00");
+    await expect(update({ date: DAY, run: SECOND })).resolves.toMatchObject({ run: SECOND });
+  });
+
+  it("takes no lock on a closed day, nor before the session has settled", async () => {
+    const { update, runtime } = setUp({ current: directory("BHP") });
+    await update({ date: "2024-04-25", run: FIRST });
+    await expect(update({ date: "2024-06-03", run: FIRST })).rejects.toThrow(SessionNotSettledError);
+    expect(runtime.store.objects.size).toBe(0);
+  });
+
+  it("is not needed: an update without one takes no lock", async () => {
+    const { update, runtime } = setUp({ current: directory("BHP") });
+    const message = await update();
+    expect(Object.hasOwn(message, "run")).toBe(false);
+    expect(runtime.store.objects.has(LOCK)).toBe(false);
   });
 });
 

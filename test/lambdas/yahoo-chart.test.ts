@@ -52,6 +52,7 @@ describe("a chart", () => {
       kind: "chart",
       ticker: "BHP.AX",
       currency: "AUD",
+      zone: "Australia/Sydney",
       rows: [
         {
           date: "2024-05-30",

@@ -39,6 +39,8 @@ async function replay(
         maxConcurrency: 10,
         onNotification: () => undefined,
         retryDelayMs: 0,
+        run: "replay",
+        longestRedriveWaitMs: 0,
       },
     );
     expect(error).toBeUndefined();

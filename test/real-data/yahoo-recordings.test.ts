@@ -69,7 +69,7 @@ const EXPECTED: Readonly<Record<string, Expectation>> = {
   ],
   "chart-AAPL-2025-02-01-to-2025-02-02-includePrePost-false-interval-1m.json": [
     "a weekend: no time stamps, quote [{}], no adjclose",
-    { ticker: "AAPL", currency: "USD", rows: [0], ask: "2025-02-01", outcome: "noTrade" },
+    { ticker: "AAPL", currency: "USD", rows: [0], ask: "2025-02-01", outcome: "invalid", quoted: "USD," },
   ],
   "chart-AAPL.json": [
     "one session, recorded in another season than it was held",
@@ -101,7 +101,7 @@ const EXPECTED: Readonly<Record<string, Expectation>> = {
   "chart-SPOT-2020-01-01-to-2020-01-03.json": ["one session in New York", foreign("SPOT", "USD")],
   "chart-TSLA-2025-01-01-to-2025-01-02-interval-1h.fake.json": [
     "a holiday: no time stamps, quote [{}]",
-    { ticker: "TSLA", currency: "USD", rows: [0], ask: "2025-01-01", outcome: "noTrade" },
+    { ticker: "TSLA", currency: "USD", rows: [0], ask: "2025-01-01", outcome: "invalid", quoted: "USD," },
   ],
   "chart-WSKT.JK-2020-01-01-to-2020-01-03.json": ["Jakarta, which has no daylight time", foreign("WSKT.JK", "IDR")],
   "chart-WSU.DE-2023-08-04-to-2023-08-09.json": [
@@ -252,8 +252,18 @@ describe.skipIf(!hasRealData)("the answers recorded of Yahoo", () => {
       expect(outcome).toHaveProperty("reason", expect.stringContaining(expected.quoted));
   });
 
-  it.each(CHARTS)("$file has no trade on a date it does not hold", ({ file, expected }) => {
-    expect(ask(chartOf(file), expected.ticker, "2015-06-30")).toEqual({ outcome: "noTrade" });
+  it.each(CHARTS)(
+    "$file has no trade on a date it does not hold, where its dates are Sydney's",
+    ({ file, expected }) => {
+      const outcome = expected.currency === "AUD" ? { outcome: "noTrade" } : { outcome: "invalid" };
+      expect(ask(chartOf(file), expected.ticker, "2015-06-30")).toMatchObject(outcome);
+    },
+  );
+
+  it.each(CHARTS)("$file is dated in its own zone, which for an ASX stock is Sydney's", ({ file, expected }) => {
+    const { zone } = chartOf(file);
+    expect(zone).toBeDefined();
+    expect(zone === "Australia/Sydney").toBe(expected.ticker.endsWith(".AX"));
   });
 
   it.each(CHARTS)("$file is invalid when another ticker was asked for", ({ file, expected }) => {

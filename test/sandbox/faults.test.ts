@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { BatchResult } from "../../domain/batch.ts";
 import { AsxEodError, InvalidInputError } from "../../domain/errors.ts";
 import { createTradingCalendar } from "../../domain/trading-calendar.ts";
@@ -14,10 +14,10 @@ import {
   parseFaultShares,
   scripted,
 } from "../../sandbox/faults.ts";
-import { delayed, type RunningSandbox, type SandboxRequest, startSandbox } from "../../sandbox/server.ts";
-import { createTestClock } from "../support/test-clock.ts";
-import { createTestRuntime, EVENING } from "../support/test-runtime.ts";
-import { createTinyMarket } from "../support/tiny-market.ts";
+import { delayed, type SandboxRequest } from "../../sandbox/server.ts";
+import { createSimulatedClock } from "../../sandbox/simulated-clock.ts";
+import { createSimulatedRuntime, EVENING } from "../support/test-runtime.ts";
+import { createTinyMarket, sandboxFetch } from "../support/tiny-market.ts";
 
 const DAY = "2024-05-31";
 const KEY = `raw-data/${DAY}-batch-0.parquet`;
@@ -37,32 +37,24 @@ const PASSING = FAULT_NAMES.filter((name) => {
   return target !== "directory" && (effect === "harmless" || effect === "transient") && burst === undefined;
 });
 
-const running: RunningSandbox[] = [];
-afterAll(async () => {
-  await Promise.all(running.map((sandbox) => sandbox.close()));
-});
-
-/** Runs one batch over HTTP against a faulty sandbox, again until nothing is left to do. Gives every result. */
+/** Runs one batch against a faulty sandbox, in simulated time, again until nothing is left to do. Gives every result. */
 async function runUntilDone(shares: FaultShares, seed: number) {
-  const clock = createTestClock(EVENING);
-  const sandbox = await startSandbox({
-    market: MARKET,
-    now: clock.now,
-    delivery: faulty(shares, seed, delayed(0), { sleep: clock.sleep }),
-  });
-  running.push(sandbox);
-  const runtime = createTestRuntime({ clock, fetch: globalThis.fetch });
-  const source = createYahooSource({ baseUrl: sandbox.url, userAgent: "test", fetch: globalThis.fetch, clock });
+  const clock = createSimulatedClock(Date.parse(EVENING));
+  const delivery = faulty(shares, seed, delayed(0), { sleep: clock.sleep });
+  const { fetch } = sandboxFetch(MARKET, clock.now, delivery);
+  const runtime = createSimulatedRuntime({ clock, fetch });
+  const source = createYahooSource({ baseUrl: "http://sandbox", userAgent: "test", fetch, clock });
   const options = { source, calendar: createTradingCalendar(), requestsPerSecond: null, runtime };
   const results: BatchResult[] = [];
   for (let runs = 0; runs < 30; runs += 1) {
-    const result = await fetchBatch({ symbols: ALL_SYMBOLS, batchNumber: 0, date: DAY }, options).catch(
-      (error: unknown) => {
+    const event = { symbols: ALL_SYMBOLS, batchNumber: 0, date: DAY };
+    const result = await clock
+      .run(() => fetchBatch(event, options))
+      .catch((error: unknown) => {
         // A batch of which every symbol failed is lost, and said to be.
         expect(error).toBeInstanceOf(AsxEodError);
         return undefined;
-      },
-    );
+      });
     if (result === undefined) continue;
     results.push(result);
     const stored = await decodeBatchFile(KEY, runtime.store.objects.get(KEY) ?? new Uint8Array());

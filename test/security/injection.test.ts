@@ -81,25 +81,26 @@ async function expectRefused(
 }
 
 const updater = (runtime: TestRuntime) => createSymbolUpdater({}, runtime);
+const summary = (runtime: TestRuntime) => createRunSummary({}, runtime);
 const fetcher = (runtime: TestRuntime) => createBatchFetcher({}, runtime);
 
 const SUMMARY_EVENT = {
   date: DAY,
   tradingDay: true,
   startedAt: "2024-05-31T09:30:00.000Z",
+  sessions: [DAY],
   symbolBatches: [{ symbols: ["BHP"], batchNumber: 0 }],
   metadata: {
     totalSymbols: 1,
     numBatches: 1,
     batchSize: 100,
     isLatest: true,
-    concurrentBatches: 1,
     s3Key: null,
     source: "event",
     changes: { comparedTo: null, added: [], removed: [] },
     warnings: [],
   },
-  results: [{ batchNumber: 0, error: { Error: "X", Cause: "" } }],
+  results: [[{ batchNumber: 0, error: { Error: "X", Cause: "" } }]],
 };
 
 describe("an event with a hostile value", () => {
@@ -110,21 +111,21 @@ describe("an event with a hostile value", () => {
     ["batch fetcher", "date", fetcher, badDate],
     ["batch fetcher", "symbols", fetcher, badSymbols],
     ["batch fetcher", "batchNumber", fetcher, fc.oneof(badCount, fc.constantFrom(1_000_000, 1e21))],
-    ["batch fetcher", "concurrentBatches", fetcher, badCount],
-    ["run summary", "date", createRunSummary, badDate],
+    ["batch fetcher", "lanes", fetcher, badCount],
+    ["run summary", "date", summary, badDate],
     [
       "run summary",
       "startedAt",
-      createRunSummary,
+      summary,
       fc.oneof(
         badDate.filter((value) => value !== `${DAY}T00:00:00Z`),
         fc.constantFrom(`${DAY}T25:00:00Z`, `${DAY}T00:00:00`, "2024-02-30T00:00:00Z"),
       ),
     ],
-    ["run summary", "tradingDay", createRunSummary, hostileValue.filter((value) => typeof value !== "boolean")],
-    ["run summary", "symbolBatches", createRunSummary, badSymbols.map((symbols) => [{ symbols, batchNumber: 0 }])],
-    ["run summary", "symbolBatches", createRunSummary, badCount.map((batchNumber) => [{ symbols: [], batchNumber }])],
-    ["run summary", "results", createRunSummary, hostileValue.filter((value) => JSON.stringify(value) !== "[]")],
+    ["run summary", "tradingDay", summary, hostileValue.filter((value) => typeof value !== "boolean")],
+    ["run summary", "symbolBatches", summary, badSymbols.map((symbols) => [{ symbols, batchNumber: 0 }])],
+    ["run summary", "symbolBatches", summary, badCount.map((batchNumber) => [{ symbols: [], batchNumber }])],
+    ["run summary", "results", summary, hostileValue.filter((value) => JSON.stringify(value) !== "[]")],
   ])("is refused by the %s before anything happens: its %s", async (_, field, create, values) => {
     await fc.assert(
       fc.asyncProperty(values, async (value) => {
@@ -137,7 +138,7 @@ describe("an event with a hostile value", () => {
   it.each<[string, (runtime: TestRuntime) => Handler<unknown>]>([
     ["symbol updater", updater],
     ["batch fetcher", fetcher],
-    ["run summary", createRunSummary],
+    ["run summary", summary],
   ])("is refused by the %s where it is no object at all", async (_, create) => {
     await fc.assert(fc.asyncProperty(notAnObject, (event) => expectRefused(create, event, event)));
   });
@@ -148,8 +149,8 @@ describe("an event with a hostile value", () => {
     await fc.assert(
       fc.asyncProperty(hostileText, async (s3Key) => {
         const runtime = createTestRuntime();
-        const results = [{ ...result, s3Key, sha256: "0".repeat(64) }];
-        const { name, message } = await thrownBy(() => createRunSummary(runtime)({ ...SUMMARY_EVENT, results }));
+        const results = [[{ ...result, s3Key, sha256: "0".repeat(64) }]];
+        const { name, message } = await thrownBy(() => summary(runtime)({ ...SUMMARY_EVENT, results }));
         expect([name, runtime.store.objects.size]).toEqual(["StoredFileError", 0]);
         expect(isCivil(message, LONGEST_MESSAGE)).toBe(true);
       }),

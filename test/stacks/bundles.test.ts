@@ -144,7 +144,7 @@ describe("the built Lambdas", () => {
     expect(update.returned).toMatchObject({ symbols: ["BHP", "CBA"], tradingDay: true });
     const batch = await invoke("batch-fetcher", { date: DAY, batchNumber: 0 }, environment);
     expect(batch.returned).toMatchObject({ rows: 1, counts: { fetched: 1, noTrade: 1 } });
-    const event = { ...update.returned, startedAt: "2024-05-31T09:30:00.000Z", results: [batch.returned] };
+    const event = { ...update.returned, startedAt: "2024-05-31T09:30:00.000Z", results: [[batch.returned]] };
     const summary = await invoke("run-summary", event, environment);
     expect(summary.returned).toMatchObject({ status: "complete", s3Key: `runs/${DAY}.json` });
 

@@ -64,7 +64,7 @@ describe("the configuration of a deployment", () => {
     ["ASX_EOD_STAGE", "../prod", /stage is/],
     ["ASX_EOD_REGION", "sydney", /region is "sydney": expected an AWS region such as ap-southeast-2/],
     ["ASX_EOD_CONCURRENCY", "41", /concurrency is 41: expected a whole number from 1 to 40/],
-    ["ASX_EOD_BATCH_SIZE", "1.5", /batchSize is 1.5: expected a whole number from 10 to 1000/],
+    ["ASX_EOD_BATCH_SIZE", "1.5", /batchSize is 1.5: expected a whole number from 25 to 1000/],
 
     ["ASX_EOD_REQUESTS_PER_SECOND", "fast", /requestsPerSecond is "fast": expected a number from 0.01 to 1000/],
     ["ASX_EOD_REQUESTS_PER_SECOND", "1", /requestsPerSecond is 1: too few for the batches.*600 at most/],

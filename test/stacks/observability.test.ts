@@ -109,9 +109,16 @@ describe("the alarms", () => {
     });
   });
 
+  const DAYS: Readonly<Record<string, readonly number[]>> = {
+    "MON-FRI": [0, 1, 2, 3, 4],
+    "TUE-SAT": [1, 2, 3, 4, 5],
+    "SAT,SUN": [5, 6],
+    "SUN,MON": [6, 0],
+  };
+
   it.each([
-    ["{}", 16],
-    ['{"dailyAt":"19:00","catchUpAt":"11:00"}', 19],
+    ["{}", 18],
+    ['{"dailyAt":"19:00","catchUpAt":"11:00"}', 21],
   ])("miss a run that never came, with the schedule %s", (schedule, hours) => {
     const stack = synthesiseStack({ ASX_EOD_SCHEDULE: schedule });
     const missing = alarmsOf(stack)["no-completed-run"];
@@ -132,10 +139,9 @@ describe("the alarms", () => {
     );
     const times = starts.map((cron) => /^cron\((\d+) (\d+) \? \* (\S+) \*\)$/.exec(cron)?.slice(1) ?? []);
     const week = times.flatMap(([minute, hour, days]) =>
-      (days === "*" ? [0, 1, 2, 3, 4, 5, 6] : days === "MON-FRI" ? [0, 1, 2, 3, 4] : [5, 6]).map(
-        (day) => day * 24 + Number(hour) + Number(minute) / 60,
-      ),
+      (DAYS[days ?? ""] ?? []).map((day) => day * 24 + Number(hour) + Number(minute) / 60),
     );
+    expect(week).toHaveLength(14);
     week.sort((left, right) => left - right);
     const gaps = week.map((start, index) => (week[index + 1] ?? (week[0] ?? 0) + 7 * 24) - start);
     const run = TIMED_OUT_AFTER_SECONDS / 3600;
@@ -283,15 +289,17 @@ describe("the dashboard", () => {
       "Symbols by outcome, a day",
       "Runs by status, a day",
       "Duration of the day's longest run",
-      "Symbols a minute in the day's longest run",
+      "Symbols a minute, over all runs of the day",
       "What the price source had to be asked again, a day",
+      "Batches that stopped asking, and minutes that requests waited, a day",
+      "Bars that were corrected, or look unlikely, a day",
       "From the closing auction to the data",
     ]);
   });
 
   it("draws metrics that the Lambdas emit, each by the statistic that fits it", () => {
     const emitted: Record<string, { service: string }> = METRICS;
-    const statistics: Record<string, string> = {};
+    const statistics: Record<string, string | string[]> = {};
     for (const { properties } of widgets) {
       for (const line of properties.metrics) {
         const { expression, stat = "" } = rendering.parse(line.at(-1));
@@ -299,7 +307,8 @@ describe("the dashboard", () => {
         const [namespace, name = "", ...dimensions] = line.slice(0, -1);
         const { service } = emitted[String(name)] ?? { service: "none" };
         expect([namespace, dimensions]).toEqual([METRICS_NAMESPACE, ["service", service, "stage", "prod"]]);
-        statistics[String(name)] = stat;
+        const others = statistics[String(name)];
+        statistics[String(name)] = others === undefined ? stat : [others, stat].flat();
       }
     }
     expect(statistics).toEqual({
@@ -314,18 +323,23 @@ describe("the dashboard", () => {
       runPartial: "Sum",
       runFailed: "Sum",
       runMarketClosed: "Sum",
-      runDuration: "Maximum",
+      runDuration: ["Maximum", "Sum"],
       symbolsAsked: "Sum",
       upstreamRequests: "Sum",
       upstreamRetries: "Sum",
       upstreamRateLimited: "Sum",
+      upstreamBreakerOpenings: "Sum",
+      upstreamWaiting: "Sum",
+      barsRevised: "Sum",
+      barsSuspect: "Maximum",
       dataLag: "Minimum",
     });
   });
 
   it.each([
     ["Duration of the day's longest run", { duration: 420_000 }, 7],
-    ["Symbols a minute in the day's longest run", { asked: 2_100, longest: 420_000 }, 300],
+    ["Symbols a minute, over all runs of the day", { asked: 2_100, running: 420_000 }, 300],
+    ["Batches that stopped asking, and minutes that requests waited, a day", { waiting: 90_000 }, 1.5],
     ["From the closing auction to the data", { lag: 12_600_000 }, 3.5],
   ])("works out %s in the unit that its axis names", (title, values, expected) => {
     const lines = widgets.find(({ properties }) => properties.title === title)?.properties.metrics ?? [];

@@ -60,22 +60,29 @@ const OBSERVING = [
 
 const PERMISSIONS: Record<string, string[]> = {
   "symbol-updater/role": [
-    `Allow s3:ListBucket on ${BUCKET} if {"StringLike":{"s3:prefix":["symbols/*"]}}`,
+    `Allow s3:ListBucket on ${BUCKET} if {"StringLike":{"s3:prefix":["symbols/*","runs/*.lock"]}}`,
     `Allow s3:GetObject on ${BUCKET}/symbols/*`,
+    `Allow s3:GetObject on ${BUCKET}/runs/*.lock`,
     `Allow s3:PutObject on ${BUCKET}/symbols/*`,
+    `Allow s3:PutObject on ${BUCKET}/runs/*.lock`,
     ...logging("symbol-updater"),
   ],
   "batch-fetcher/role": [
-    `Allow s3:ListBucket on ${BUCKET} if {"StringLike":{"s3:prefix":["symbols/*","raw-data/*"]}}`,
+    `Allow s3:ListBucket on ${BUCKET} if {"StringLike":{"s3:prefix":["symbols/*","raw-data/*","runs/*","revisions/*"]}}`,
     `Allow s3:GetObject on ${BUCKET}/symbols/*`,
     `Allow s3:GetObject on ${BUCKET}/raw-data/*`,
+    `Allow s3:GetObject on ${BUCKET}/runs/*`,
+    `Allow s3:GetObject on ${BUCKET}/revisions/*`,
     `Allow s3:PutObject on ${BUCKET}/raw-data/*`,
+    `Allow s3:PutObject on ${BUCKET}/revisions/*`,
+    `Allow s3:PutObject on ${BUCKET}/runs/*.lock`,
     ...logging("batch-fetcher"),
   ],
   "run-summary/role": [
-    `Allow s3:ListBucket on ${BUCKET} if {"StringLike":{"s3:prefix":["raw-data/*","runs/*"]}}`,
+    `Allow s3:ListBucket on ${BUCKET} if {"StringLike":{"s3:prefix":["raw-data/*","runs/*","revisions/*"]}}`,
     `Allow s3:GetObject on ${BUCKET}/raw-data/*`,
     `Allow s3:GetObject on ${BUCKET}/runs/*`,
+    `Allow s3:GetObject on ${BUCKET}/revisions/*`,
     `Allow s3:PutObject on ${BUCKET}/runs/*`,
     ...logging("run-summary"),
   ],

@@ -5,10 +5,11 @@ const stack = synthesiseStack();
 
 describe("the schedule", () => {
   it.each([
-    ["daily", "cron(30 19 ? * MON-FRI *)"],
-    ["catch-up", "cron(0 7 ? * * *)"],
-    ["weekend", "cron(30 19 ? * SAT,SUN *)"],
-  ])("%s starts the daily workflow by the clock of Sydney, and loses no start", (name, expression) => {
+    ["daily", "cron(30 19 ? * MON-FRI *)", "{}"],
+    ["catch-up", "cron(0 7 ? * TUE-SAT *)", '{"catchUp":true}'],
+    ["sunday-monday", "cron(0 7 ? * SUN,MON *)", "{}"],
+    ["weekend", "cron(30 19 ? * SAT,SUN *)", "{}"],
+  ])("%s starts the daily workflow by the clock of Sydney, and loses no start", (name, expression, input) => {
     expect(stack.one("aws_scheduler_schedule", `schedule/${name}`)).toMatchObject({
       name: `asx-eod-prod-${name}`,
       group_name: "<aws_scheduler_schedule_group schedule/group name>",
@@ -19,7 +20,7 @@ describe("the schedule", () => {
       target: {
         arn: "<aws_sfn_state_machine daily/machine arn>",
         role_arn: "<aws_iam_role schedule/role/role arn>",
-        input: "{}",
+        input,
         retry_policy: { maximum_event_age_in_seconds: 3600, maximum_retry_attempts: 10 },
         dead_letter_config: { arn: "<aws_sqs_queue notifications/dead-letters arn>" },
       },
@@ -31,8 +32,9 @@ describe("the schedule", () => {
       ASX_EOD_SCHEDULE: '{"enabled":false,"dailyAt":"20:05","catchUpAt":"06:30"}',
     }).all("aws_scheduler_schedule");
     expect(Object.values(schedules).map((schedule) => [schedule["schedule_expression"], schedule["state"]])).toEqual([
-      ["cron(30 6 ? * * *)", "DISABLED"],
+      ["cron(30 6 ? * TUE-SAT *)", "DISABLED"],
       ["cron(5 20 ? * MON-FRI *)", "DISABLED"],
+      ["cron(30 6 ? * SUN,MON *)", "DISABLED"],
       ["cron(5 20 ? * SAT,SUN *)", "DISABLED"],
     ]);
   });

@@ -34,12 +34,14 @@ const map = z.object({
   MaxConcurrency: z.number(),
   ItemProcessor: z.object({ States: z.record(z.string(), z.unknown()) }),
 });
+const wait = z.object({ Type: z.literal("Wait"), SecondsPath: z.string(), Next: z.string() });
 
 const definition = machine.parse(fillDailyDefinition(PLACEHOLDERS));
 const fetchBatches = map.parse(definition.States["FetchBatches"]);
+const fetchLane = map.parse(fetchBatches.ItemProcessor.States["FetchLane"]);
 const invocations = {
   UpdateSymbols: task.parse(definition.States["UpdateSymbols"]),
-  FetchBatch: task.parse(fetchBatches.ItemProcessor.States["FetchBatch"]),
+  FetchBatch: task.parse(fetchLane.ItemProcessor.States["FetchBatch"]),
   SummariseRun: task.parse(definition.States["SummariseRun"]),
 };
 
@@ -53,6 +55,8 @@ function errorNames(kind: errors.ErrorKind): string[] {
   const classes = [
     errors.UpstreamUnavailableError,
     errors.UpstreamRefusedError,
+    errors.UpstreamBlockedError,
+    errors.GateClosedError,
     errors.BatchFailedError,
     errors.DirectoryUnavailableError,
     errors.DirectoryRefusedError,
@@ -89,12 +93,33 @@ describe("the daily workflow", () => {
     expect(fetchBatches.MaxConcurrency).toBe(10);
   });
 
-  it.each(Object.entries(invocations))("retries every transient error of %s and no terminal one", (_, { Retry }) => {
+  it.each(Object.entries(invocations))("retries a store's trouble in %s, and no terminal error", (_, { Retry }) => {
     const retried = Retry.flatMap(({ ErrorEquals }) => ErrorEquals);
-    expect(retried).toEqual(expect.arrayContaining(errorNames("transient")));
+    expect(retried).toEqual(expect.arrayContaining(["StoreUnavailableError", "StoreConflictError"]));
     expect(retried).not.toContain("States.ALL");
     expect(retried).not.toContain("States.TaskFailed");
     expect(retried.filter((name) => errorNames("terminal").includes(name))).toEqual([]);
+  });
+
+  it("leaves an upstream's trouble to the next round of the run, which gives it time", () => {
+    const retried = invocations.FetchBatch.Retry.flatMap(({ ErrorEquals }) => ErrorEquals);
+    expect(retried).not.toContain("BatchFailedError");
+    expect(wait.parse(definition.States["WaitForUpstream"])).toMatchObject({
+      SecondsPath: "$.summary.digest.redrive.waitSeconds",
+      Next: "Redrive",
+    });
+  });
+
+  it("fetches a worker's batches one after the other: its share of the request budget is its own", () => {
+    expect(fetchLane.MaxConcurrency).toBe(1);
+  });
+
+  it("leaves a date that is being run to the run that has it", () => {
+    expect(invocations.UpdateSymbols.Catch[0]).toMatchObject({
+      ErrorEquals: ["RunUnderWayError"],
+      Next: "AlreadyRunning",
+    });
+    expect(definition.States["AlreadyRunning"]).toMatchObject({ Type: "Pass", End: true });
   });
 
   it.each(Object.entries(invocations))(

@@ -36,7 +36,7 @@ export function createMemoryStore(): MemoryStore {
     },
     async put(key, bytes) {
       called("put", key);
-      objects.set(key, bytes.slice());
+      objects.set(key, new Uint8Array(bytes));
     },
     async replace(key, bytes, version) {
       called("replace", key);
@@ -44,7 +44,7 @@ export function createMemoryStore(): MemoryStore {
       if ((before === undefined ? undefined : sha256(before)) !== version) {
         throw new StoreConflictError(`memory:${key} was changed by another writer`);
       }
-      objects.set(key, bytes.slice());
+      objects.set(key, new Uint8Array(bytes));
     },
     async head(key) {
       called("head", key);

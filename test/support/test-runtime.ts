@@ -1,13 +1,15 @@
+import type { Clock } from "../../lambdas/runtime/clock.ts";
 import type { LogFields, Logger } from "../../lambdas/runtime/logger.ts";
 import type { MetricName, Metrics } from "../../lambdas/runtime/metrics.ts";
 import type { Runtime } from "../../lambdas/runtime/runtime.ts";
+import { createSimulatedClock, type SimulatedClock } from "../../sandbox/simulated-clock.ts";
 import { createMemoryStore, type MemoryStore } from "./memory-store.ts";
 import { createTestClock, type TestClock } from "./test-clock.ts";
 
 /** A runtime with nothing of the outside world in it, and what it was told. */
-export interface TestRuntime extends Runtime {
+export interface TestRuntime<Time extends Clock = TestClock> extends Runtime {
   readonly store: MemoryStore;
-  readonly clock: TestClock;
+  readonly clock: Time;
   /** `warn the message`, in the order they came. */
   readonly logs: string[];
   readonly measured: Map<MetricName, number>;
@@ -16,14 +18,23 @@ export interface TestRuntime extends Runtime {
 /** An evening after which the prices of Friday 31 May 2024 have settled. */
 export const EVENING = "2024-05-31T19:30:00+10:00";
 
-export function createTestRuntime(
-  overrides: Partial<Pick<TestRuntime, "store" | "clock" | "fetch" | "random">> = {},
-): TestRuntime {
+type Overrides<Time extends Clock> = Partial<Pick<TestRuntime<Time>, "store" | "clock" | "fetch" | "random">>;
+
+export function createTestRuntime(overrides: Overrides<TestClock> = {}): TestRuntime {
+  return { ...runtimeWith(createTestClock(EVENING)), ...overrides };
+}
+
+/** A runtime for work that waits for several things at once: it goes through `clock.run`. */
+export function createSimulatedRuntime(overrides: Overrides<SimulatedClock> = {}): TestRuntime<SimulatedClock> {
+  return { ...runtimeWith(createSimulatedClock(Date.parse(EVENING))), ...overrides };
+}
+
+function runtimeWith<Time extends Clock>(clock: Time): TestRuntime<Time> {
   const logs: string[] = [];
   const measured = new Map<MetricName, number>();
   return {
     store: createMemoryStore(),
-    clock: createTestClock(EVENING),
+    clock,
     fetch: async (url) => {
       throw new Error(`no test expected a request to ${url.href}`);
     },
@@ -32,7 +43,6 @@ export function createTestRuntime(
     metrics: recordingMetrics(measured),
     logs,
     measured,
-    ...overrides,
   };
 }
 

@@ -40,6 +40,7 @@ export async function asx(args: readonly string[], options: CommandOptions = {})
     environment: options.environment ?? {},
     clock: createTestClock(options.now ?? EVENING),
     retryDelayMs: 0,
+    longestRedriveWaitMs: 0,
     process: { host: "test", pid: process.pid, isAlive: options.isAlive ?? (() => false) },
     interrupted: options.interrupted ?? (() => new Promise(() => undefined)),
     exit: (code) => {

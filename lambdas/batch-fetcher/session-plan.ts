@@ -1,0 +1,126 @@
+import { isFinal, type SymbolReport } from "../../domain/batch.ts";
+import { DAY_GATES, SUSPECT_KINDS } from "../../domain/day-checks.ts";
+import { InvalidInputError } from "../../domain/errors.ts";
+import { rawDataKey } from "../../domain/object-keys.ts";
+import type { RunSummary } from "../../domain/run-summary.ts";
+import { knowsListing, readRunSummary } from "../runtime/earlier-sessions.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { readStoredDay, type StoredDay } from "../runtime/stored-day.ts";
+import type { FetchedSessions, FetchedSymbol } from "./fetch-symbol.ts";
+import { type StoredSession, storeSession } from "./store-session.ts";
+
+/** The batch for which a session is planned. */
+export interface PlannedBatch {
+  readonly batchNumber: number | null;
+  readonly symbols: readonly string[];
+  /** Name of the price source. */
+  readonly source: string;
+  /** Whether a stored bar that the provider has changed is replaced. */
+  readonly takesRevisions: boolean;
+}
+
+/** What is stored of one session before a batch asks for it, and what is to become of the answers. */
+export interface SessionPlan {
+  readonly date: string;
+  /** Key of the batch's own file. */
+  readonly key: string;
+  /** The batch's symbols whose outcome stands. */
+  readonly finished: ReadonlyMap<string, SymbolReport>;
+  /** Symbols that failed when they were asked for last. */
+  readonly failedBefore: ReadonlySet<string>;
+  /** Whether a symbol that the session's list has is without an outcome that stands. */
+  lacks(symbol: string): boolean;
+  /** What is to be reported of a symbol, by what was fetched of it. */
+  reportOf(symbol: string, fetched: FetchedSessions | undefined): SymbolReport | undefined;
+  /** Stores what was fetched. */
+  store(
+    fetched: ReadonlyMap<string, FetchedSessions>,
+    runtime: Pick<Runtime, "store" | "clock" | "random">,
+  ): Promise<StoredSession>;
+}
+
+/**
+ * Reads what is stored of a session.
+ * @param isAsked whether the date is the run's own. Of a session before it only those symbols count that its own run
+ *   knew, and bars: today's list says nothing about that day's, unless the day was never run.
+ */
+export async function planSession(
+  store: Runtime["store"],
+  date: string,
+  { batchNumber, symbols, source, takesRevisions }: PlannedBatch,
+  isAsked: boolean,
+): Promise<SessionPlan> {
+  const key = rawDataKey({ date, batchNumber });
+  const [day, summary] = await Promise.all([
+    readStoredDay(store, date),
+    takesRevisions ? readRunSummary(store, date) : undefined,
+  ]);
+  refuseOtherSource(day, source);
+  const reported = symbols.flatMap((symbol) => day.reports.get(symbol) ?? []);
+  // A batch without a single bar tells of an outage rather than of its symbols: it is asked again.
+  const hasBar = reported.some(({ outcome }) => outcome === "fetched");
+  const finals = reported.filter(({ outcome }) => isFinal(outcome));
+  const finished = new Map((hasBar ? finals : []).map((report) => [report.symbol, report]));
+  const doubted = new Set((hasBar ? [] : finals).map(({ symbol }) => symbol));
+  const listed =
+    summary === undefined || isAsked || !knowsListing(summary)
+      ? undefined
+      : new Set(summary.outcomes.map(({ symbol }) => symbol));
+  const isListed = (symbol: string): boolean => listed === undefined || listed.has(symbol);
+  const counts = ({ bar, report }: FetchedSymbol): boolean => bar !== undefined || isListed(report.symbol);
+
+  return {
+    date,
+    key,
+    finished,
+    failedBefore: symbolsThatFailed(day),
+    lacks: (symbol) => isListed(symbol) && !finished.has(symbol),
+    reportOf(symbol, sessions) {
+      const now = sessions?.get(date);
+      const known = finished.get(symbol);
+      return known === undefined || now?.bar !== undefined ? now?.report : known;
+    },
+    store: (fetched, runtime) =>
+      storeSession(
+        {
+          ...{ key, day, source, doubted, takesRevisions, needsFile: isAsked },
+          mayWithdraw: (symbol) => isRepeated(symbol, summary) && knowsOtherSession(fetched.get(symbol), date),
+          fetched: [...fetched.values()].flatMap((sessions) => sessions.get(date) ?? []).filter(counts),
+        },
+        runtime,
+      ),
+  };
+}
+
+/**
+ * Whether a stored bar was found to be that of the session before again, by itself or with the whole day: of such a bar
+ * the provider may have none when it has recovered. Every other bar that is stored is the record.
+ */
+function isRepeated(symbol: string, summary: RunSummary | undefined): boolean {
+  const { findings = [], suspects = [] } = summary?.quality ?? {};
+  return (
+    findings.some(({ gate, stops }) => stops && gate === DAY_GATES.repeated) ||
+    suspects.some((suspect) => suspect.symbol === symbol && suspect.kind === SUSPECT_KINDS.repeated)
+  );
+}
+
+/** Whether the answer had a bar of another session: one without any says nothing about this one. */
+function knowsOtherSession(sessions: FetchedSessions | undefined, date: string): boolean {
+  return [...(sessions ?? [])].some(([session, { bar }]) => session !== date && bar !== undefined);
+}
+
+/**
+ * Made-up bars that were mixed with real ones could not be told apart any more.
+ * @throws InvalidInputError that names a file of another source.
+ */
+function refuseOtherSource({ files }: StoredDay, source: string): void {
+  const other = files.find(({ contents }) => contents.source !== undefined && contents.source !== source);
+  if (other === undefined) return;
+  throw new InvalidInputError(
+    `${other.key} holds bars of another source (${other.contents.source}, this run has ${source}); use another store, so that made-up and real bars are not mixed`,
+  );
+}
+
+function symbolsThatFailed({ reports }: StoredDay): Set<string> {
+  return new Set([...reports.values()].filter(({ outcome }) => outcome === "failed").map(({ symbol }) => symbol));
+}
