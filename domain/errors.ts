@@ -44,18 +44,6 @@ export class GateClosedError extends AsxEodError {
   readonly kind = "transient";
 }
 
-/** An upstream refused us from the first call on: our address or name is blocked, and asking on would make it worse. */
-export class UpstreamBlockedError extends AsxEodError {
-  override readonly name = "UpstreamBlockedError";
-  readonly kind = "terminal";
-}
-
-/** Every symbol of a batch failed for a transient reason; nothing was stored, and the workflow asks again when it has given the upstream time. */
-export class BatchFailedError extends AsxEodError {
-  override readonly name = "BatchFailedError";
-  readonly kind = "transient";
-}
-
 /** No ASX directory could be had: both addresses failed and no stored list is recent enough. */
 export class DirectoryUnavailableError extends AsxEodError {
   override readonly name = "DirectoryUnavailableError";

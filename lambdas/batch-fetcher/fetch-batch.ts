@@ -8,13 +8,11 @@ import {
   UNFINISHED_NAMED,
 } from "../../domain/batch.ts";
 import {
-  BatchFailedError,
   InvalidInputError,
   messageOf,
   SessionNotSettledError,
   StoredFileError,
   SymbolsMissingError,
-  UpstreamBlockedError,
 } from "../../domain/errors.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
 import type { RunSummary } from "../../domain/run-summary.ts";
@@ -25,7 +23,6 @@ import { previousSession } from "../runtime/earlier-sessions.ts";
 import { renewRunLocks } from "../runtime/run-lock.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { readStoredList, storedListDates } from "../runtime/symbols-csv.ts";
-import type { FetchedSymbol } from "./fetch-symbol.ts";
 import { FEWEST_GONE, fetchSymbols } from "./fetch-symbols.ts";
 import type { PriceSource } from "./price-source.ts";
 import { type PlannedBatch, planSession, type SessionPlan } from "./session-plan.ts";
@@ -55,10 +52,9 @@ export interface FetchBatchOptions {
  *
  * A batch that catches up asks for every symbol whatever is stored, for all sessions in one request: it fills what is
  * unfinished, and a stored bar that the provider has changed is replaced and the change recorded.
- * A batch that stopped because healthy symbols were unknown is a result, although no symbol has a bar: asking again at
- * once would not help, and the run has to know why.
- * @throws BatchFailedError where every symbol failed for a transient reason, UpstreamBlockedError where the upstream
- *   refused us from the first call on; nothing is stored then.
+ *
+ * An upstream's trouble is a result and never an error, even where no symbol has a bar: every symbol has its reason, and
+ * the run learns what was asked and why the batch stopped.
  * @throws SymbolsMissingError where the event names no symbols and no list is stored.
  * @throws SessionNotSettledError where a date's session is not over; InvalidInputError where it has none.
  * @throws RunUnderWayError where another run has taken the date over.
@@ -102,7 +98,6 @@ export async function fetchBatch(event: BatchEvent, options: FetchBatchOptions):
   metrics.add("upstreamRateLimited", gate.counters.rateLimited);
   metrics.add("upstreamBreakerOpenings", gate.counters.breakerOpenings);
   metrics.add("upstreamWaiting", gate.counters.waitedMs);
-  if (!doubted) refuseLostBatch(asked, plan, gate);
 
   const earlierResults: BatchResult["earlier"] = [];
   for (const session of earlier) {
@@ -212,16 +207,4 @@ function stopOf({ closed: reason, blocked }: UpstreamGate, doubted: boolean): Ba
   if (reason === undefined) return null;
   const by = doubted ? STOPS.unknownSymbols : blocked ? STOPS.block : STOPS.breaker;
   return { by, reason: shorten(reason, LONGEST_STOP) };
-}
-
-function refuseLostBatch(asked: readonly FetchedSymbol[], { finished, key }: SessionPlan, gate: UpstreamGate): void {
-  const first = asked[0];
-  if (first === undefined || finished.size > 0) return;
-  if (gate.blocked) throw new UpstreamBlockedError(`${key}: ${gate.closed}; nothing was stored`);
-  if (asked.every(({ report, transient }) => !isFinal(report.outcome) && transient)) {
-    const { symbol, reason } = first.report;
-    throw new BatchFailedError(
-      `all ${asked.length} symbols of ${key} failed, ${symbol} with: ${reason ?? "no reason"}; nothing was stored, try again`,
-    );
-  }
 }

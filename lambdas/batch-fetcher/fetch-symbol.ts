@@ -1,6 +1,6 @@
 import type { Bar } from "../../domain/bar.ts";
 import type { SymbolReport } from "../../domain/batch.ts";
-import { GateClosedError, isTransient, messageOf } from "../../domain/errors.ts";
+import { GateClosedError, messageOf } from "../../domain/errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { PriceSource, TimedAnswer } from "./price-source.ts";
 import { type SessionOutcome, sessionOutcome } from "./session-bar.ts";
@@ -9,11 +9,10 @@ import type { UpstreamGate } from "./upstream-gate.ts";
 /** Longest reason that is kept of a symbol. */
 const LONGEST_REASON = 160;
 
-/** What became of one symbol on one date: its report, its bar where it has one, and whether trying later can help. */
+/** What became of one symbol on one date: its report, and its bar where it has one. */
 export interface FetchedSymbol {
   readonly report: SymbolReport;
   readonly bar: Bar | undefined;
-  readonly transient: boolean;
 }
 
 /** What became of one symbol on every date it was asked for. */
@@ -51,20 +50,20 @@ export async function fetchSymbol(symbol: string, options: SymbolFetcherOptions)
     const tries = attempts === 1 ? "1 attempt" : `${attempts} attempts`;
     logger.warn(`${symbol} failed: ${messageOf(error)}`, { symbol, batchNumber, attempts, error });
     const reason = `${messageOf(error)} after ${tries}`;
-    return everySession(sessions, withoutBar({ symbol, outcome: "failed", reason }, isTransient(error)));
+    return everySession(sessions, withoutBar({ symbol, outcome: "failed", reason }));
   }
 }
 
 /** A symbol that is left for later: it was not asked for. */
 export function deferredSymbol(symbol: string, reason: string): FetchedSymbol {
-  return withoutBar({ symbol, outcome: "deferred", reason: `not tried: ${reason}` }, true);
+  return withoutBar({ symbol, outcome: "deferred", reason: `not tried: ${reason}` });
 }
 
 /** A symbol without a bar. */
-export function withoutBar({ symbol, outcome, reason }: SymbolReport, transient: boolean): FetchedSymbol {
+export function withoutBar({ symbol, outcome, reason }: SymbolReport): FetchedSymbol {
   const report =
     reason === undefined ? { symbol, outcome } : { symbol, outcome, reason: reason.slice(0, LONGEST_REASON) };
-  return { report, bar: undefined, transient };
+  return { report, bar: undefined };
 }
 
 /** The same of a symbol on every date. */
@@ -90,6 +89,6 @@ function readSessions(
 }
 
 function asFetched(symbol: string, found: SessionOutcome): FetchedSymbol {
-  if (found.outcome === "fetched") return { report: { symbol, outcome: "fetched" }, bar: found.bar, transient: false };
-  return withoutBar({ symbol, ...found }, false);
+  if (found.outcome === "fetched") return { report: { symbol, outcome: "fetched" }, bar: found.bar };
+  return withoutBar({ symbol, ...found });
 }

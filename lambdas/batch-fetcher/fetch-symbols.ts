@@ -82,7 +82,7 @@ export async function fetchSymbols(
   if (reasonToDoubt !== undefined) {
     for (const [symbol, fetched] of all) {
       if (fetched.get(last)?.report.outcome !== "notFound") continue;
-      all.set(symbol, everySession(sessions, withoutBar({ symbol, outcome: "failed", reason: reasonToDoubt }, true)));
+      all.set(symbol, everySession(sessions, withoutBar({ symbol, outcome: "failed", reason: reasonToDoubt })));
     }
   }
   return { sessions: all, doubted: reasonToDoubt !== undefined };

@@ -1,14 +1,4 @@
-import {
-  type BatchResult,
-  dealIntoLanes,
-  isFinal,
-  type LostBatch,
-  STOPS,
-  type SymbolReport,
-  type WorkflowRun,
-} from "../../domain/batch.ts";
-import type { UpstreamBlockedError } from "../../domain/errors.ts";
-import { causeMessage } from "../../domain/lambda-cause.ts";
+import { dealIntoLanes, isFinal, STOPS, type SymbolReport, type WorkflowRun } from "../../domain/batch.ts";
 import type { Redrive, RunSummaryEvent } from "../../domain/run-summary.ts";
 
 /** Waits before each further round of fetching, in seconds: an upstream that has a bad moment, and one that has a bad time. */
@@ -16,8 +6,6 @@ export const REDRIVE_WAITS_SECONDS: readonly number[] = [120, 600];
 
 /** From this share of all batches on that met unknown symbols in numbers, asking again soon is no use. */
 const HOPELESS_SHARE = 0.5;
-
-const BLOCKED: UpstreamBlockedError["name"] = "UpstreamBlockedError";
 
 /**
  * What is to be fetched again before the run ends: batches with unfinished symbols and, of a run that catches up, those of
@@ -66,15 +54,12 @@ export function reasonToStop({ run, results, symbolBatches }: RunSummaryEvent): 
   if ((run?.attempt ?? 1) > 1) return undefined;
   const batches = results.flat();
   const asking = batches.filter((batch) => "error" in batch || batch.upstream.requests > 0);
-  const blocks = batches.flatMap((batch) => blockOf(batch) ?? []);
+  const blocks = batches.flatMap((batch) =>
+    "stopped" in batch && batch.stopped?.by === STOPS.block ? batch.stopped.reason : [],
+  );
   if (blocks.length > 0 && blocks.length === asking.length) return blocks[0];
   const unknown = batches.flatMap((batch) =>
     "stopped" in batch && batch.stopped?.by === STOPS.unknownSymbols ? batch.stopped.reason : [],
   );
   return unknown.length >= Math.max(1, symbolBatches.length * HOPELESS_SHARE) ? unknown[0] : undefined;
-}
-
-function blockOf(batch: BatchResult | LostBatch): string | undefined {
-  if ("error" in batch) return batch.error.Error === BLOCKED ? causeMessage(batch.error.Cause) : undefined;
-  return batch.stopped?.by === STOPS.block ? batch.stopped.reason : undefined;
 }

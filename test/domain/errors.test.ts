@@ -5,8 +5,6 @@ const CLASSES = [
   [errors.UpstreamUnavailableError, "transient"],
   [errors.UpstreamRefusedError, "terminal"],
   [errors.GateClosedError, "transient"],
-  [errors.UpstreamBlockedError, "terminal"],
-  [errors.BatchFailedError, "transient"],
   [errors.DirectoryUnavailableError, "transient"],
   [errors.DirectoryRefusedError, "terminal"],
   [errors.SymbolsMissingError, "terminal"],

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { NOTHING_ASKED, type SymbolOutcome } from "../../domain/batch.ts";
 import {
-  BatchFailedError,
   SessionNotSettledError,
   StoreConflictError,
   StoredFileError,
@@ -216,14 +215,22 @@ describe("trouble with one symbol", () => {
 });
 
 describe("a batch of which every symbol failed", () => {
-  it("for a transient reason is an error that the workflow retries, and stores nothing", async () => {
-    const { fetch, runtime } = createTestFetcher({ bars: {} }, async () => ({
+  it("for a transient reason is a result with its reasons, and what was asked", async () => {
+    const { fetch, stored } = createTestFetcher({ bars: {} }, async () => ({
       status: 503,
       contentType: "text/html",
       body: "",
     }));
-    await expect(fetch({ symbols: ["BHP", "CBA"], batchNumber: 0, date: DAY })).rejects.toThrow(BatchFailedError);
-    expect([...runtime.store.objects.keys()]).toEqual([]);
+    const result = await fetch({ symbols: ["BHP", "CBA"], batchNumber: 0, date: DAY });
+    expect(result).toMatchObject({
+      rows: 0,
+      counts: { fetched: 0, failed: 2 },
+      upstream: { requests: 8, breakerOpenings: 1 },
+      stopped: { by: "breaker", reason: "8 bad answers in a row, the last: HTTP 503" },
+    });
+    const { bars, reports } = await stored(DAY);
+    expect(bars).toEqual([]);
+    expect(reports.map(({ symbol, outcome }) => `${symbol} ${outcome}`)).toEqual(["BHP failed", "CBA failed"]);
   });
 
   it("for a reason that stays, in fewer answers than tell of a block, is a result that says so", async () => {
@@ -385,9 +392,8 @@ describe("a batch whose time runs out", () => {
     const enough = createTestFetcher(MARKET);
     expect((await enough.fetch(event, { endsAt: START + 5 * MINUTE })).counts.fetched).toBe(40);
     const less = createTestFetcher(MARKET);
-    await expect(less.fetch(event, { endsAt: START + 5 * MINUTE - 1 })).rejects.toThrow(BatchFailedError);
+    expect((await less.fetch(event, { endsAt: START + 5 * MINUTE - 1 })).counts.deferred).toBe(40);
     expect(less.paths).toEqual([]);
-    expect(less.runtime.store.objects.size).toBe(0);
   });
 
   it("tries none again for whose wait there is no time", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { BatchFailedError } from "../../domain/errors.ts";
+import { StoreUnavailableError } from "../../domain/errors.ts";
 import { createHandler, lazyHandler } from "../../lambdas/runtime/lambda-handler.ts";
 import { createTestRuntime } from "../support/test-runtime.ts";
 
@@ -15,8 +15,12 @@ async function reported(error: unknown): Promise<Error> {
 
 describe("an error of a handler", () => {
   it("keeps its name, by which the workflow retries, and its cause", async () => {
-    const cause = new BatchFailedError("all 100 symbols failed");
-    expect(await reported(cause)).toMatchObject({ name: "BatchFailedError", message: "all 100 symbols failed", cause });
+    const cause = new StoreUnavailableError("s3://bucket is down");
+    expect(await reported(cause)).toMatchObject({
+      name: "StoreUnavailableError",
+      message: "s3://bucket is down",
+      cause,
+    });
   });
 
   it("is bounded: of long messages the middle is cut, not the remedy, and the stack is left to the log", async () => {

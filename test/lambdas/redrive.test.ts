@@ -79,7 +79,7 @@ describe("a run with unfinished symbols", () => {
 
   it("fetches a lost batch again whole", async () => {
     const runtime = await setUp();
-    const results = [await batch(runtime, 0, true), lost(1, "BatchFailedError")];
+    const results = [await batch(runtime, 0, true), lost(1, "Sandbox.Timedout")];
     const { redrive } = await summarise(runEvent([symbolsOf(0), symbolsOf(1)], results, { run: FIRST }), runtime);
     expect(redrive?.lanes).toEqual([[1]]);
   });
@@ -118,7 +118,6 @@ describe("a whole run", () => {
 
 describe("a run whose batches were turned away", () => {
   const unknown = { by: "unknown-symbols", reason: "the provider knew 3 of 7 symbols no more" } as const;
-  const cause = JSON.stringify({ errorType: "UpstreamBlockedError", errorMessage: "blocked from the first call on" });
 
   /** The batch has asked. */
   const asked = (result: BatchResult): BatchResult => ({ ...result, upstream: ASKED });
@@ -126,8 +125,6 @@ describe("a run whose batches were turned away", () => {
     ...asked(result),
     stopped: { by: "block", reason: "blocked: HTTP 429" },
   });
-  const lostToBlock = ({ batchNumber }: BatchResult): LostBatch =>
-    lost(batchNumber ?? 0, "UpstreamBlockedError", cause);
   const lostOtherwise = ({ batchNumber }: BatchResult): LostBatch => lost(batchNumber ?? 0, "States.Timeout");
   const told = (result: BatchResult): BatchResult => ({ ...asked(result), stopped: unknown });
 
@@ -146,8 +143,6 @@ describe("a run whose batches were turned away", () => {
 
   it.each([
     ["was blocked", [blocked, blocked], "blocked: HTTP 429"],
-    ["was lost, blocked before anything was stored", [lostToBlock, lostToBlock], "blocked from the first call on"],
-    ["was one or the other", [lostToBlock, blocked], "blocked from the first call on"],
     ["that asked at all was blocked", [(result: BatchResult) => result, blocked], "blocked: HTTP 429"],
     ["of half of all met unknown symbols", [told, told, asked, asked], unknown.reason],
     ["met unknown symbols", [told], unknown.reason],
@@ -166,7 +161,7 @@ describe("a run whose batches were turned away", () => {
 
   it.each([
     ["was blocked in a second wave, after others had been answered", [asked, asked, blocked, blocked, blocked]],
-    ["was blocked, and one lost for another reason", [lostToBlock, blocked, lostOtherwise]],
+    ["was blocked, and one lost for another reason", [blocked, blocked, lostOtherwise]],
     ["met unknown symbols in less than half", [told, asked, asked]],
     ["only failed one request after the other", [(result: BatchResult) => ({ ...asked(result), stopped: BREAKER })]],
   ])("goes on where it %s: that passes", async (_, ends) => {
@@ -182,7 +177,7 @@ describe("a run whose batches were turned away", () => {
   });
 
   it.each([
-    ["blocked", [blocked, lostToBlock]],
+    ["blocked", [blocked, blocked]],
     ["told of unknown symbols", [told, told]],
   ])("is not stopped in a later round: what is left, all %s, says nothing of the market", async (_, ends) => {
     const second = await ended(ends, { run: { ...FIRST, attempt: 2 } });

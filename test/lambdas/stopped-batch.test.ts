@@ -1,7 +1,7 @@
 /** Batches that stop asking: the breaker, a block, healthy symbols that are suddenly unknown, a run taken over. */
 import { describe, expect, it } from "vitest";
 import { NOTHING_ASKED, type SymbolOutcome } from "../../domain/batch.ts";
-import { RunUnderWayError, UpstreamBlockedError } from "../../domain/errors.ts";
+import { RunUnderWayError } from "../../domain/errors.ts";
 import { runLockKey } from "../../domain/object-keys.ts";
 import { releaseRunLock, takeRunLock, takeRunLocks } from "../../lambdas/runtime/run-lock.ts";
 import type { Delivery } from "../../sandbox/server.ts";
@@ -91,13 +91,16 @@ describe("an upstream that gives one bad answer after the other", () => {
 });
 
 describe("an upstream that refuses us from the first call on", () => {
-  it.each([403, 429])("with HTTP %i is asked three times, and nothing is stored", async (status) => {
+  it.each([403, 429])("with HTTP %i is asked three times, and the batch says so", async (status) => {
     const { fetch, paths, runtime } = createTestFetcher({ bars }, failing(status));
-    const lost = fetch({ symbols, batchNumber: 0, date: DAY });
-    await expect(lost).rejects.toThrow(UpstreamBlockedError);
-    await expect(lost).rejects.toThrow(`blocked from the first call on: HTTP ${status}; nothing was stored`);
+    const result = await fetch({ symbols, batchNumber: 0, date: DAY });
+    expect(result).toMatchObject({
+      rows: 0,
+      counts: { fetched: 0, notFound: 0 },
+      upstream: { requests: 3 },
+      stopped: { by: "block", reason: `blocked from the first call on: HTTP ${status}` },
+    });
     expect(paths).toHaveLength(3);
-    expect(runtime.store.objects.size).toBe(0);
     expect(runtime.measured.get("upstreamRequests")).toBe(3);
   });
 

@@ -85,7 +85,11 @@ describe("the run summary", () => {
   });
 
   it.each([
-    ["BatchFailedError", "all 1 symbols failed", "its batch was lost: BatchFailedError: all 1 symbols failed"],
+    [
+      "StoreConflictError",
+      "others kept changing it",
+      "its batch was lost: StoreConflictError: others kept changing it",
+    ],
     [
       "StoreUnavailableError",
       JSON.stringify({ errorType: "StoreUnavailableError", errorMessage: 'cannot "write"', trace: [] }),
@@ -277,7 +281,7 @@ describe("the run summary", () => {
     async (status, batches, metric, whole) => {
       const runtime = createTestRuntime();
       const results =
-        batches[0][0] === "BHP" ? [await storeBatch(runtime, 0, ["BHP"])] : [lost(0, "BatchFailedError", "")];
+        batches[0][0] === "BHP" ? [await storeBatch(runtime, 0, ["BHP"])] : [lost(0, "Sandbox.Timedout", "")];
       expect(await summarise(runEvent(batches, results), runtime)).toMatchObject({ status });
       const counted = ["runComplete", "runPartial", "runFailed", "runMarketClosed"] as const;
       expect(counted.filter((name) => runtime.measured.has(name))).toEqual([metric]);

@@ -55,9 +55,7 @@ function errorNames(kind: errors.ErrorKind): string[] {
   const classes = [
     errors.UpstreamUnavailableError,
     errors.UpstreamRefusedError,
-    errors.UpstreamBlockedError,
     errors.GateClosedError,
-    errors.BatchFailedError,
     errors.DirectoryUnavailableError,
     errors.DirectoryRefusedError,
     errors.SymbolsMissingError,
@@ -102,8 +100,6 @@ describe("the daily workflow", () => {
   });
 
   it("leaves an upstream's trouble to the next round of the run, which gives it time", () => {
-    const retried = invocations.FetchBatch.Retry.flatMap(({ ErrorEquals }) => ErrorEquals);
-    expect(retried).not.toContain("BatchFailedError");
     expect(wait.parse(definition.States["WaitForUpstream"])).toMatchObject({
       SecondsPath: "$.summary.digest.redrive.waitSeconds",
       Next: "Redrive",
