@@ -117,6 +117,7 @@ function describeRunState(
     `Bars:    ${whole(rows)} of ${whole(symbols.total)} symbols, in ${whole(files.length)} files (${size(bytes)})`,
     `Symbols: ${printable(list)}`,
     ...(summary.quality === undefined ? [] : [`Traded:  ${describeTraded(summary.quality)}`]),
+    `Asked:   ${describeUpstream(summary)}`,
     ...(summary.revised > 0
       ? [`Revised: ${whole(summary.revised)} bars were changed by the provider; revisions/ has old and new`]
       : []),
@@ -141,6 +142,16 @@ function describeRunState(
     ),
     ...named("Invalid", summary.outcomes.filter(({ outcome }) => outcome === "invalid").map(withReason)),
   ].join("\n");
+}
+
+/** What the last run asked of the price source. */
+function describeUpstream({ upstream, attempts }: RunSummary): string {
+  const { requests, retries, rateLimited, breakerOpenings } = upstream;
+  const rounds = attempts === 1 ? "" : `, in ${attempts} rounds`;
+  return (
+    `${whole(requests)} requests, ${whole(retries)} of them retries, ${whole(rateLimited)} answered 429${rounds}` +
+    (breakerOpenings === 0 ? "" : `; ${whole(breakerOpenings)} batches stopped asking an ailing provider`)
+  );
 }
 
 function describeTraded({ traded, usual }: DayQuality): string {

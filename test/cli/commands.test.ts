@@ -276,6 +276,8 @@ describe("asx status", () => {
     const { stdout, exitCode } = await asx(["status", "--store", store]);
     expect(exitCode).toBe(2);
     expect(stdout).toContain("To fetch again: 1\n  CBA (HTTP 403 after 1 attempt)");
+    expect(stdout).toContain("Traded:  1 symbols; too few whole sessions are stored before it to compare with");
+    expect(stdout).toMatch(/^Asked: {3}5 requests, 0 of them retries, 0 answered 429, in 3 rounds$/m);
   });
 
   it("finds a damaged and a missing file, and ends with 1", async () => {
@@ -325,6 +327,17 @@ describe("a date that is not stored", () => {
 });
 
 describe("asx show", () => {
+  it("warns of a day that is not whole, and of one without a run summary, on standard error", async () => {
+    delivery = down;
+    await run();
+    const partial = await asx(["show", "--date", DAY, "--store", store]);
+    expect(partial.stderr).toContain(`${DAY} is partial: see npx asx status --date ${DAY} --store ${store}`);
+    expect(partial.exitCode).toBe(0);
+    await rm(join(folder, "runs", `${DAY}.json`));
+    const unfinished = await asx(["show", "--date", DAY, "--store", store]);
+    expect(unfinished.stderr).toContain(`A run of ${DAY} is under way or broke off: bars may be missing`);
+  });
+
   it("shows the bars of a date as a table", async () => {
     await run();
     const { stdout, exitCode } = await asx(["show", "--date", DAY, "--store", store]);
