@@ -51,7 +51,7 @@ export async function judgeSession(
   const evidence = {
     ...counted,
     ...comparedWith(before, outcomes),
-    split: bars.filter(({ splitRatio }) => splitRatio !== null).length,
+    split: bars.filter(({ splitRatio, volume }) => volume > 0 && splitRatio !== null).length,
   };
   return {
     traded: evidence.traded,

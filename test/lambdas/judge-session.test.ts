@@ -185,6 +185,39 @@ describe("a day of bars that cannot be right", () => {
   });
 });
 
+describe("a day on which symbols cannot be used any more", () => {
+  it("is compared with the symbols that had a bar the session before", async () => {
+    const runtime = createTestRuntime();
+    const before = symbols(200);
+    await storeSummary(runtime.store, WEEK_BEFORE.at(-1) ?? "", withOutcome("fetched", before));
+    const { summary } = await judged(runtime, before.slice(11), withOutcome("notFound", before.slice(0, 11)));
+    expect(summary.quality?.findings).toEqual([
+      expect.objectContaining({ gate: "unusable", stops: true, detail: expect.stringContaining("Of 200 symbols") }),
+    ]);
+  });
+
+  it("does not count those that are still to be fetched, or that do not trade", async () => {
+    const runtime = createTestRuntime();
+    const before = symbols(200);
+    await storeSummary(runtime.store, WEEK_BEFORE.at(-1) ?? "", withOutcome("fetched", before));
+    const { summary } = await judged(runtime, before.slice(40), [
+      ...withOutcome("failed", before.slice(0, 20)),
+      ...withOutcome("noTrade", before.slice(20, 40)),
+    ]);
+    expect(summary.quality?.findings).toEqual([]);
+  });
+});
+
+describe("a day on which a good part of the market is split", () => {
+  it("is stopped", async () => {
+    const many = symbols(200).map((symbol, index) =>
+      plainBar(symbol, RUN_DATE, 0, { splitRatio: index < 5 ? 4 : null }),
+    );
+    const { summary } = await judged(createTestRuntime(), many);
+    expect(summary.quality?.findings).toEqual([expect.objectContaining({ gate: "splits", stops: true })]);
+  });
+});
+
 describe("a day without any of the large companies", () => {
   it("is failed, as a closure or an outage is suspected", async () => {
     const runtime = createTestRuntime();
