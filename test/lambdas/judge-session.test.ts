@@ -185,6 +185,16 @@ describe("a day of bars that cannot be right", () => {
   });
 });
 
+describe("a bar that is the symbol's last one again", () => {
+  it.each([1, 2, 5])("is doubted where that is of %i sessions before", async (back) => {
+    const runtime = createTestRuntime();
+    const date = WEEK_BEFORE.at(-back) ?? "";
+    await storeBatch(runtime, 0, [plainBar("BHP", date)], [], date);
+    const { summary } = await judged(runtime, [plainBar("BHP", RUN_DATE)]);
+    expect(summary.quality?.suspects).toEqual([expect.objectContaining({ symbol: "BHP", kind: "repeated" })]);
+  });
+});
+
 describe("a day on which symbols cannot be used any more", () => {
   it("is compared with the symbols that had a bar the session before", async () => {
     const runtime = createTestRuntime();
