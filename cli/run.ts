@@ -1,10 +1,9 @@
 import { Command } from "commander";
-import { InvalidInputError } from "../domain/errors.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
 import { priceSourceName } from "../lambdas/batch-fetcher/yahoo.ts";
 import { silentMetrics } from "../lambdas/runtime/metrics.ts";
 import type { Environment, Runtime } from "../lambdas/runtime/runtime.ts";
-import { readStoredDay } from "../lambdas/runtime/stored-day.ts";
+import { readStoredDay, refuseOtherSource } from "../lambdas/runtime/stored-day.ts";
 import { endpointOf, openStore } from "../stores/open-store.ts";
 import { rateArgument, sourceArgument, storeArgument, symbolsArgument, wholeNumberArgument } from "./arguments.ts";
 import { runDailyWorkflow } from "./daily-workflow.ts";
@@ -170,12 +169,7 @@ async function refuseMixedSources(
 ): Promise<void> {
   const base = source === "live" ? environment["YAHOO_URL"] : source;
   const expected = base === undefined ? "yahoo" : base === "sandbox" ? "stand-in" : priceSourceName(base);
-  const { files } = await readStoredDay(store, date);
-  const other = files.find(({ contents }) => contents.source !== undefined && contents.source !== expected);
-  if (other === undefined) return;
-  throw new InvalidInputError(
-    `${store.locate(other.key)} holds bars of another source (${other.contents.source}, this run has ${expected}); use another --store, so that made-up and real bars are not mixed`,
-  );
+  refuseOtherSource(await readStoredDay(store, date), expected);
 }
 
 function environmentOf(options: RunOptions, defaultRate: string): Environment {

@@ -1,11 +1,10 @@
 import { isFinal, type SymbolReport } from "../../domain/batch.ts";
 import { DAY_GATES, SUSPECT_KINDS } from "../../domain/day-checks.ts";
-import { InvalidInputError } from "../../domain/errors.ts";
 import { rawDataKey } from "../../domain/object-keys.ts";
 import type { RunSummary } from "../../domain/run-summary.ts";
 import { knowsListing, readRunSummary } from "../runtime/earlier-sessions.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { readStoredDay, type StoredDay } from "../runtime/stored-day.ts";
+import { readStoredDay, refuseOtherSource, type StoredDay } from "../runtime/stored-day.ts";
 import type { FetchedSessions, FetchedSymbol } from "./fetch-symbol.ts";
 import { type StoredSession, storeSession } from "./store-session.ts";
 
@@ -107,18 +106,6 @@ function isRepeated(symbol: string, summary: RunSummary | undefined): boolean {
 /** Whether the answer had a bar of another session: one without any says nothing about this one. */
 function knowsOtherSession(sessions: FetchedSessions | undefined, date: string): boolean {
   return [...(sessions ?? [])].some(([session, { bar }]) => session !== date && bar !== undefined);
-}
-
-/**
- * Made-up bars that were mixed with real ones could not be told apart any more.
- * @throws InvalidInputError that names a file of another source.
- */
-function refuseOtherSource({ files }: StoredDay, source: string): void {
-  const other = files.find(({ contents }) => contents.source !== undefined && contents.source !== source);
-  if (other === undefined) return;
-  throw new InvalidInputError(
-    `${other.key} holds bars of another source (${other.contents.source}, this run has ${source}); use another store, so that made-up and real bars are not mixed`,
-  );
 }
 
 function symbolsThatFailed({ reports }: StoredDay): Set<string> {

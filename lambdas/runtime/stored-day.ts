@@ -1,5 +1,5 @@
 import { isFinal, type SymbolReport } from "../../domain/batch.ts";
-import { StoredFileError } from "../../domain/errors.ts";
+import { InvalidInputError, StoredFileError } from "../../domain/errors.ts";
 import { parseRawDataKey, rawDataPrefix } from "../../domain/object-keys.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
 import { sha256 } from "../../stores/sha256.ts";
@@ -46,6 +46,18 @@ export async function readStoredFile(store: ObjectStore, key: string): Promise<S
   const contents = await decodeBatchFile(key, bytes);
   const batchNumber = parseRawDataKey(key)?.batchNumber ?? null;
   return { key, batchNumber, bytes: bytes.length, sha256: sha256(bytes), version, contents };
+}
+
+/**
+ * Made-up bars that were mixed with real ones could not be told apart any more.
+ * @throws InvalidInputError that names a file of another source.
+ */
+export function refuseOtherSource({ files }: StoredDay, source: string): void {
+  const other = files.find(({ contents }) => contents.source !== undefined && contents.source !== source);
+  if (other === undefined) return;
+  throw new InvalidInputError(
+    `${other.key} holds bars of another source (${other.contents.source}, this run has ${source}); use another store, so that made-up and real bars are not mixed`,
+  );
 }
 
 function collectReports(files: readonly StoredBatchFile[]): Map<string, SymbolReport> {
