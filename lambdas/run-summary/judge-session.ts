@@ -4,7 +4,7 @@ import { DAY_GATES } from "../../domain/day-checks.ts";
 import { messageOf, StoredFileError } from "../../domain/errors.ts";
 import { type DayQuality, RUN_STATUSES, type RunSummary } from "../../domain/run-summary.ts";
 import type { TradingCalendar } from "../../domain/trading-calendar.ts";
-import { knowsListing, previousSession, readForComparison } from "../runtime/earlier-sessions.ts";
+import { knowsListing, readForComparison, SESSIONS_LOOKED_AT } from "../runtime/earlier-sessions.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { readStoredDay, type StoredDay } from "../runtime/stored-day.ts";
 import { type DayEvidence, dayEvidence, judgeDay, usualRows } from "./day-gates.ts";
@@ -12,9 +12,6 @@ import { suspectBars } from "./suspect-bars.ts";
 
 /** Sessions before a date that its coverage is compared with. */
 const SESSIONS_COMPARED = 20;
-
-/** Sessions before a date in which the last bar of a symbol is looked for. */
-const SESSIONS_LOOKED_AT = 5;
 
 /** A session as it is stored, and what became of its symbols. */
 export interface JudgedSession {
@@ -38,13 +35,14 @@ export async function judgeSession(
   { runtime, calendar }: JudgeOptions,
 ): Promise<DayQuality> {
   const previousBySymbol = await lastBars(date, { runtime, calendar });
-  const before = await previousSession(date, calendar, runtime);
+  const summaries = await summariesBefore(date, { runtime, calendar });
+  const before = summaries.slice(-SESSIONS_LOOKED_AT).findLast((summary) => summary !== undefined && summary.rows > 0);
   const bars = barsOf(stored);
   const suspects = suspectBars(bars, previousBySymbol);
   const counted = dayEvidence({
     bars,
     previousBars: previousBySymbol,
-    tradedBefore: isNamed ? [] : await tradedBefore(date, { runtime, calendar }),
+    tradedBefore: isNamed ? [] : tradedOn(summaries),
     listed: outcomes.filter(({ outcome }) => isFinal(outcome)).map(({ symbol }) => symbol),
     suspects,
   });
@@ -108,13 +106,20 @@ function barsOf({ files }: StoredDay): Bar[] {
 /** Share of a day's symbols that may be unfinished where the day is to be compared with. */
 const LARGEST_UNFINISHED_SHARE = 0.02;
 
-/** How many symbols traded on each of the last sessions that are as good as whole, oldest first. */
-async function tradedBefore(date: string, { runtime, calendar }: JudgeOptions): Promise<number[]> {
+/** The run summaries of the sessions before a date, oldest first; undefined where one has none. */
+async function summariesBefore(
+  date: string,
+  { runtime, calendar }: JudgeOptions,
+): Promise<readonly (RunSummary | undefined)[]> {
   const dates: string[] = [];
   for (let session = date; dates.length < SESSIONS_COMPARED; dates.unshift(session)) {
     session = calendar.previousTradingDay(session);
   }
-  const summaries = await Promise.all(dates.map((session) => readForComparison(session, runtime)));
+  return Promise.all(dates.map((session) => readForComparison(session, runtime)));
+}
+
+/** How many symbols traded on each of the sessions that are as good as whole. */
+function tradedOn(summaries: readonly (RunSummary | undefined)[]): number[] {
   return summaries.flatMap((summary) =>
     summary !== undefined && isWhole(summary) ? (summary.quality?.traded ?? []) : [],
   );

@@ -7,8 +7,8 @@ import { RUN_STATUSES, type RunSummary } from "../../domain/run-summary.ts";
 import type { TradingCalendar } from "../../domain/trading-calendar.ts";
 import type { Runtime } from "./runtime.ts";
 
-/** Sessions before a date that are looked at for the newest stored one. */
-const SESSIONS_LOOKED_AT = 5;
+/** Sessions before a date that are looked at for the newest stored one, or a symbol's last bar. */
+export const SESSIONS_LOOKED_AT = 5;
 
 /** The run summary of a date; undefined where it has none. Throws a StoredFileError where it is damaged. */
 export async function readRunSummary(store: ObjectStore, date: string): Promise<RunSummary | undefined> {
