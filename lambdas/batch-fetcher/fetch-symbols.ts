@@ -20,8 +20,8 @@ const SYMBOLS_AT_ONCE = 16;
 const LAST_BEGIN_MS = 300_000;
 
 /**
- * Symbols that had a bar the session before and are unknown now: more than one in twenty, and at least three, are taken for
- * a fault of the provider. In half a year 43 of 1,985 codes left the exchange (UPSTREAM.md), no two on most days.
+ * Symbols that had a bar the session before and are unknown now: more than one in twenty of a batch, and at least three,
+ * are taken for a fault of the provider. In three months 43 of some 1,980 codes left the exchange (UPSTREAM.md).
  */
 const LARGEST_GONE_SHARE = 0.05;
 export const FEWEST_GONE = 3;

@@ -129,7 +129,8 @@ interface Merged extends Pick<BatchContents, "bars" | "reports"> {
 
 /**
  * What is stored, and what was fetched besides. A bar that is stored stands, unless the provider has changed it and that
- * is to be taken over, or it was doubted and the provider has none. A final outcome stands too: only a bar replaces it, or where it was doubted whatever was found.
+ * is to be taken over, or it was doubted and the provider has none. A final outcome stands too: only a bar replaces it, or
+ * where it was doubted whatever was found.
  */
 function merge(
   stored: BatchContents | undefined,
