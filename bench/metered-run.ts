@@ -135,6 +135,11 @@ function counting(inner: ObjectStore, usage: Usage): ObjectStore {
       usage.puts += 1;
       return inner.list(prefix);
     },
+    localPath: inner.localPath,
+    stat: (keys) => {
+      usage.puts += 1;
+      return inner.stat(keys);
+    },
     head: (key) => {
       usage.puts += 1;
       return inner.head(key);

@@ -3,9 +3,11 @@ export interface StoredObject {
   readonly key: string;
   /** Size in bytes. */
   readonly bytes: number;
+  /** Changes whenever the object's bytes do; comparable only with marks of the same store as reached from this machine. */
+  readonly mark: string;
 }
 
-/** An object's bytes, and a mark that changes whenever they do. */
+/** An object's bytes, and a version that changes whenever they do. In S3 it is the mark that a listing gives. */
 export interface VersionedObject {
   readonly bytes: Uint8Array;
   readonly version: string;
@@ -32,8 +34,12 @@ export interface ObjectStore {
    *   like that too: read again and compare.
    */
   replace(key: string, bytes: Uint8Array, version: string | undefined): Promise<void>;
-  /** Size of an object, or undefined where there is none. */
+  /** Size and mark of an object, or undefined where there is none. */
   head(key: string): Promise<StoredObject | undefined>;
+  /** The same of many objects, in the order asked, in few requests: of thousands too. */
+  stat(keys: readonly string[]): Promise<(StoredObject | undefined)[]>;
   /** Every object whose key begins with the prefix, in order of key, however many there are. */
   list(prefix: string): Promise<StoredObject[]>;
+  /** The absolute path of an object where the store's objects are files of this machine, whether it is there or not. */
+  localPath(key: string): string | undefined;
 }

@@ -1,12 +1,13 @@
 import { constants, type Dirent } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { dirname, join, resolve, sep } from "node:path";
 import { StoreConflictError, StoreRefusedError, StoreUnavailableError } from "../domain/errors.ts";
 import { assertSafeKey } from "../domain/object-keys.ts";
-import type { ObjectStore, StoredObject } from "../domain/object-store.ts";
+import type { ObjectStore } from "../domain/object-store.ts";
 import { compareSymbols } from "../domain/symbol.ts";
 import { codeOf } from "./error-code.ts";
 import { type FileLock, takeFileLock } from "./file-lock.ts";
+import { fileObject, fileObjects, type KeyedFile } from "./file-objects.ts";
 import { sha256 } from "./sha256.ts";
 
 /** Codes of the file system that waiting can heal: no descriptors or memory left, busy, interrupted, I/O fault. */
@@ -26,6 +27,11 @@ export function createLocalStore(folder: string, now: () => number = Date.now): 
   function pathOf(key: string): string {
     assertSafeKey(key);
     return join(root, ...key.split("/"));
+  }
+
+  /** The file of a key that is safe; joining the path part by part would take half the time of a look at the file. */
+  function fileOf(key: string): KeyedFile {
+    return { key, path: `${root}${sep}${key}` };
   }
 
   /** A new file beside the target that no other writer has open, in this process or another. */
@@ -111,30 +117,47 @@ export function createLocalStore(folder: string, now: () => number = Date.now): 
     },
 
     async head(key) {
-      const bytes = await sizeOf(pathOf(key));
-      return bytes === undefined ? undefined : { key, bytes };
+      const path = pathOf(key);
+      try {
+        return fileObject({ key, path });
+      } catch (error) {
+        throw storeError(`cannot look at ${path}`, error);
+      }
+    },
+
+    async stat(keys) {
+      for (const key of keys) assertSafeKey(key);
+      const files = keys.map(fileOf);
+      try {
+        return await fileObjects(files);
+      } catch (error) {
+        throw storeError(`cannot look at objects in ${root}`, error);
+      }
     },
 
     async list(prefix) {
-      const objects: StoredObject[] = [];
+      const keys: string[] = [];
       const below = prefix.slice(0, prefix.lastIndexOf("/") + 1);
       if (below !== "") assertSafeKey(below.slice(0, -1));
-      await collect(root, below, prefix, objects);
-      return objects.sort((left, right) => compareSymbols(left.key, right.key));
+      await collectKeys(root, below, prefix, keys);
+      try {
+        return (await fileObjects(keys.sort(compareSymbols).map(fileOf))).filter((object) => object !== undefined);
+      } catch (error) {
+        throw storeError(`cannot look at objects in ${root}`, error);
+      }
     },
+
+    localPath: pathOf,
   };
 }
 
-/** Adds every file below `root/folderKey` whose key begins with the prefix. Hidden files are no objects. */
-async function collect(root: string, folderKey: string, prefix: string, objects: StoredObject[]): Promise<void> {
+/** Adds the key of every file below `root/folderKey` that begins with the prefix. Hidden files are no objects. */
+async function collectKeys(root: string, folderKey: string, prefix: string, keys: string[]): Promise<void> {
   for (const entry of await entriesOf(join(root, folderKey))) {
     const key = `${folderKey}${entry.name}`;
     if (entry.name.startsWith(".") || !key.startsWith(prefix)) continue;
-    if (entry.isDirectory()) await collect(root, `${key}/`, prefix, objects);
-    else if (entry.isFile()) {
-      const bytes = await sizeOf(join(root, key));
-      if (bytes !== undefined) objects.push({ key, bytes });
-    }
+    if (entry.isDirectory()) await collectKeys(root, `${key}/`, prefix, keys);
+    else if (entry.isFile()) keys.push(key);
   }
 }
 
@@ -144,17 +167,6 @@ async function entriesOf(path: string): Promise<Dirent[]> {
   } catch (error) {
     if (isAbsent(error)) return [];
     throw storeError(`cannot list ${path}`, error);
-  }
-}
-
-/** Size of a file in bytes; undefined where there is none, or it is no file. */
-async function sizeOf(path: string): Promise<number | undefined> {
-  try {
-    const found = await stat(path);
-    return found.isFile() ? found.size : undefined;
-  } catch (error) {
-    if (isAbsent(error)) return undefined;
-    throw storeError(`cannot look at ${path}`, error);
   }
 }
 

@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import {
   GetObjectCommand,
+  type _Object as ListedContent,
   ListObjectsV2Command,
   PutObjectCommand,
   type PutObjectCommandInput,
@@ -8,9 +9,11 @@ import {
   type S3ClientConfig,
   S3ServiceException,
 } from "@aws-sdk/client-s3";
+import pLimit from "p-limit";
 import { StoreConflictError, StoreRefusedError, StoreUnavailableError } from "../domain/errors.ts";
 import { assertSafeKey } from "../domain/object-keys.ts";
 import type { ObjectStore, StoredObject, VersionedObject } from "../domain/object-store.ts";
+import { listingPrefixes } from "./listing-prefixes.ts";
 
 /** The largest object read into memory, in bytes: far above a year of bars. */
 const LARGEST_OBJECT_BYTES = 256 * 1024 * 1024;
@@ -21,6 +24,14 @@ const CLIENT_DEFAULTS = {
   followRegionRedirects: true,
   requestHandler: { connectionTimeout: 2_000, requestTimeout: 15_000, throwOnRequestTimeout: true },
 } satisfies S3ClientConfig;
+
+/**
+ * Reads under way at a time. The SDK's client has 50 sockets, and its time-outs run while a request waits for one:
+ * however many reads are asked for, none waits there, and writes find a socket free.
+ */
+const PARALLEL_READS = 32;
+/** Listings of one look at many objects under way at a time. */
+const PARALLEL_LISTINGS = 8;
 
 /** Bounds a body's arrival, in milliseconds: the client's own time-outs end with the answer's headers. */
 const BODY_TIMEOUT_MS = 60_000;
@@ -39,6 +50,7 @@ export function createS3Store(
   bodyTimeoutMs = BODY_TIMEOUT_MS,
 ): ObjectStore {
   const client = new S3Client({ ...CLIENT_DEFAULTS, ...configuration });
+  const reads = pLimit(PARALLEL_READS);
   const below = prefix === "" ? "" : `${prefix}/`;
   const url = `s3://${bucket}${prefix === "" ? "" : `/${prefix}`}`;
 
@@ -52,7 +64,7 @@ export function createS3Store(
     const { Bucket, Key } = objectName(key);
     const page = await client.send(new ListObjectsV2Command({ Bucket, Prefix: Key, MaxKeys: 1 }));
     const [first] = page.Contents ?? [];
-    return first?.Key === Key ? { key, bytes: first.Size ?? 0 } : undefined;
+    return first?.Key === Key ? listedObject(key, first) : undefined;
   }
 
   /** S3 answers 403 for a missing key to whom it lets list just some prefixes: what may be listed and is not there, is absent. */
@@ -85,6 +97,41 @@ export function createS3Store(
     }
   }
 
+  async function head(key: string): Promise<StoredObject | undefined> {
+    assertSafeKey(key);
+    try {
+      return await look(key);
+    } catch (error) {
+      throw storeError(`cannot look at ${url}/${key}`, error);
+    }
+  }
+
+  async function list(listPrefix: string): Promise<StoredObject[]> {
+    const objects: StoredObject[] = [];
+    const seenTokens = new Set<string>();
+    let token: string | undefined;
+    try {
+      for (;;) {
+        const page = await client.send(
+          new ListObjectsV2Command({ Bucket: bucket, Prefix: `${below}${listPrefix}`, ContinuationToken: token }),
+        );
+        for (const content of page.Contents ?? []) {
+          if (content.Key !== undefined) objects.push(listedObject(content.Key.slice(below.length), content));
+        }
+        if (page.IsTruncated !== true) return objects;
+        token = page.NextContinuationToken;
+        if (token === undefined || seenTokens.has(token)) {
+          throw new StoreUnavailableError(
+            `the listing of ${url}/${listPrefix} stopped after ${objects.length} objects; try again`,
+          );
+        }
+        seenTokens.add(token);
+      }
+    } catch (error) {
+      throw storeError(`cannot list ${url}/${listPrefix}`, error);
+    }
+  }
+
   async function write(
     key: string,
     bytes: Uint8Array,
@@ -109,50 +156,45 @@ export function createS3Store(
       return `${url}/${key}`;
     },
 
-    get: async (key) => (await read(key))?.bytes,
+    get: async (key) => (await reads(read, key))?.bytes,
 
-    read,
+    read: (key) => reads(read, key),
 
     put: (key, bytes) => write(key, bytes),
 
     replace: (key, bytes, version) =>
       write(key, bytes, version === undefined ? { IfNoneMatch: "*" } : { IfMatch: version }),
 
-    async head(key) {
-      assertSafeKey(key);
+    head: (key) => reads(head, key),
+
+    async stat(keys) {
+      for (const key of keys) assertSafeKey(key);
+      const asked = new Set(keys);
+      const found = new Map<string, StoredObject>();
+      const atATime = pLimit(PARALLEL_LISTINGS);
       try {
-        return await look(key);
-      } catch (error) {
-        throw storeError(`cannot look at ${url}/${key}`, error);
+        await atATime.map(listingPrefixes(asked), async (prefix) => {
+          for (const object of await reads(list, prefix)) if (asked.has(object.key)) found.set(object.key, object);
+        });
+      } finally {
+        atATime.clearQueue(); // after an error nobody waits for the rest
       }
+      return keys.map((key) => found.get(key));
     },
 
-    async list(listPrefix) {
-      const objects: StoredObject[] = [];
-      const seenTokens = new Set<string>();
-      let token: string | undefined;
-      try {
-        for (;;) {
-          const page = await client.send(
-            new ListObjectsV2Command({ Bucket: bucket, Prefix: `${below}${listPrefix}`, ContinuationToken: token }),
-          );
-          for (const { Key, Size } of page.Contents ?? []) {
-            if (Key !== undefined) objects.push({ key: Key.slice(below.length), bytes: Size ?? 0 });
-          }
-          if (page.IsTruncated !== true) return objects;
-          token = page.NextContinuationToken;
-          if (token === undefined || seenTokens.has(token)) {
-            throw new StoreUnavailableError(
-              `the listing of ${url}/${listPrefix} stopped after ${objects.length} objects; try again`,
-            );
-          }
-          seenTokens.add(token);
-        }
-      } catch (error) {
-        throw storeError(`cannot list ${url}/${listPrefix}`, error);
-      }
+    list: (listPrefix) => reads(list, listPrefix),
+
+    localPath(key) {
+      assertSafeKey(key);
+      return undefined;
     },
   };
+}
+
+/** What a listing says of an object. Services that give no ETag are no S3, but some stand-ins; the time must do there. */
+function listedObject(key: string, { Size, ETag, LastModified }: ListedContent): StoredObject {
+  const bytes = Size ?? 0;
+  return { key, bytes, mark: ETag ?? `${bytes}-${LastModified?.toISOString() ?? ""}` };
 }
 
 /** The SDK's body of an answer, as far as it is read here. */

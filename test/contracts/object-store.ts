@@ -47,7 +47,7 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
     ])("it gives %s back as they were, and their size", async (_, bytes) => {
       await store.put("raw-data/object.parquet", bytes);
       expectBytes(await store.get("raw-data/object.parquet"), bytes);
-      const stored = { key: "raw-data/object.parquet", bytes: bytes.length };
+      const stored = { key: "raw-data/object.parquet", bytes: bytes.length, mark: expect.any(String) };
       expect(await store.head("raw-data/object.parquet")).toEqual(stored);
       expect(await store.list("")).toEqual([stored]);
     });
@@ -116,7 +116,45 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
       await store.put("runs/2024-05-31.json", new Uint8Array(before).fill(1));
       await store.put("runs/2024-05-31.json", new Uint8Array(after).fill(2));
       expectBytes(await store.get("runs/2024-05-31.json"), new Uint8Array(after).fill(2));
-      expect(await store.list("")).toEqual([{ key: "runs/2024-05-31.json", bytes: after }]);
+      expect(await store.list("")).toMatchObject([{ key: "runs/2024-05-31.json", bytes: after }]);
+    });
+
+    it("it marks an object anew with every change of its bytes, the same in every look at it", async () => {
+      const marks = new Set<string | undefined>();
+      for (const bytes of [Uint8Array.of(1), Uint8Array.of(2), Uint8Array.of(3, 4), new Uint8Array()]) {
+        await store.put("raw-data/2024-05-31.parquet", bytes);
+        const head = await store.head("raw-data/2024-05-31.parquet");
+        expect(await store.list("raw-data/")).toEqual([head]);
+        expect(await store.stat(["raw-data/2024-05-31.parquet"])).toEqual([head]);
+        expect(await store.head("raw-data/2024-05-31.parquet")).toEqual(head);
+        marks.add(head?.mark);
+      }
+      expect(marks.size).toBe(4);
+      expect([...marks].every((mark) => mark !== undefined && mark !== "")).toBe(true);
+    });
+
+    it("it looks at many objects in the order asked, absent ones and one asked twice among them", async () => {
+      const keys = ["2024-05-30", "2024-05-31", "2024-06-03"].flatMap((date) => [
+        `raw-data/${date}.parquet`,
+        ...Array.from({ length: 12 }, (_, batch) => `raw-data/${date}-batch-${batch}.parquet`),
+        `runs/${date}.json`,
+      ]);
+      await Promise.all(keys.map((key, index) => store.put(key, new Uint8Array(index))));
+      const asked = [
+        ...keys.toReversed(),
+        "raw-data/2024-05-31-batch-12.parquet",
+        "none/at/all",
+        "runs/2024-05-31.json",
+      ];
+      const objects = new Map((await store.list("")).map((object) => [object.key, object]));
+      expect(await store.stat(asked)).toEqual(asked.map((key) => objects.get(key)));
+      expect(await store.stat([])).toEqual([]);
+    });
+
+    it("it looks at objects of which one's key is the beginning of the others", async () => {
+      const keys = ["a", "a1", "a2", "a3", "a4"];
+      for (const key of keys) await store.put(key, Uint8Array.of(1));
+      expect((await store.stat(keys)).map((object) => object?.key)).toEqual(keys);
     });
 
     it("it has nothing where nothing was put", async () => {
@@ -141,13 +179,14 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
       expect(await store.head("raw-data/batch-1")).toBeUndefined();
       expect(await store.get("raw-data/batch-1")).toBeUndefined();
       await store.put("raw-data/batch-1", Uint8Array.of(1));
-      expect(await store.head("raw-data/batch-1")).toEqual({ key: "raw-data/batch-1", bytes: 1 });
+      expect(await store.head("raw-data/batch-1")).toMatchObject({ key: "raw-data/batch-1", bytes: 1 });
     });
 
     it("it has no object where only a folder is", async () => {
       await store.put("raw-data/2024-05-31.parquet", Uint8Array.of(1));
       expect(await store.head("raw-data")).toBeUndefined();
       expect(await store.get("raw-data")).toBeUndefined();
+      expect(await store.stat(["raw-data"])).toEqual([undefined]);
     });
 
     it("it lists in order of key, whatever the order of the puts", async () => {
@@ -186,7 +225,7 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
 
     it("it lists what lies in folders of folders", async () => {
       await store.put("curated/year=2024/month=05/part-0.parquet", Uint8Array.of(1, 2));
-      const stored = { key: "curated/year=2024/month=05/part-0.parquet", bytes: 2 };
+      const stored = { key: "curated/year=2024/month=05/part-0.parquet", bytes: 2, mark: expect.any(String) };
       expect(await store.list("curated/")).toEqual([stored]);
       expect(await store.list("curated/year=2024/mon")).toEqual([stored]);
       expect(await store.list("curated/year=2023")).toEqual([]);
@@ -206,11 +245,15 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
       await expect(store.put(key, Uint8Array.of(1))).rejects.toThrow(InvalidInputError);
       await expect(store.get(key)).rejects.toThrow(InvalidInputError);
       await expect(store.head(key)).rejects.toThrow(InvalidInputError);
+      await expect(store.stat(["a", key])).rejects.toThrow(InvalidInputError);
       expect(await store.list("")).toEqual([]);
     });
 
     it("it gives no address for an unsafe key", () => {
-      for (const key of UNSAFE_KEYS) expect(() => store.locate(key), key).toThrow(InvalidInputError);
+      for (const key of UNSAFE_KEYS) {
+        expect(() => store.locate(key), key).toThrow(InvalidInputError);
+        expect(() => store.localPath(key), key).toThrow(InvalidInputError);
+      }
     });
 
     it("it keeps one of the values whole where 20 are put under one key at the same time", async () => {
@@ -220,7 +263,7 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
       const kept = await store.get("contested");
       expectBytes(kept, new Uint8Array(size).fill(kept?.[0] ?? 0));
       expect(values.map(([first]) => first)).toContain(kept?.[0]);
-      expect(await store.list("")).toEqual([{ key: "contested", bytes: size }]);
+      expect(await store.list("")).toMatchObject([{ key: "contested", bytes: size }]);
     });
 
     it("it gives every object an address of its own, which ends in the key", () => {

@@ -64,7 +64,9 @@ export function mortalStore(store: ObjectStore): ObjectStore {
     put: (key, bytes) => call(() => store.put(key, bytes)),
     replace: (key, bytes, version) => call(() => store.replace(key, bytes, version)),
     head: (key) => call(() => store.head(key)),
+    stat: (keys) => call(() => store.stat(keys)),
     list: (prefix) => call(() => store.list(prefix)),
+    localPath: (key) => store.localPath(key),
   };
 }
 

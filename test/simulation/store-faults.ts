@@ -51,7 +51,9 @@ export function faultyStore(store: ObjectStore, trouble: Trouble, clock: Clock):
     get: (key) => call("read", key, () => store.get(key)),
     read: (key) => call("read", key, () => store.read(key)),
     head: (key) => call("read", key, () => store.head(key)),
+    stat: (keys) => call("list", keys[0] ?? "", () => store.stat(keys)),
     list: (prefix) => call("list", prefix, () => store.list(prefix)),
+    localPath: (key) => store.localPath(key),
     put: (key, bytes) => call("write", key, () => store.put(key, bytes)),
     replace: (key, bytes, version) => call("replace", key, () => store.replace(key, bytes, version)),
   };

@@ -359,7 +359,9 @@ function stepped(store: ObjectStore, step: <Result>(method: () => Promise<Result
     put: (key, bytes) => step(() => store.put(key, bytes)),
     replace: (key, bytes, version) => step(() => store.replace(key, bytes, version)),
     head: (key) => step(() => store.head(key)),
+    stat: (keys) => step(() => store.stat(keys)),
     list: (prefix) => step(() => store.list(prefix)),
+    localPath: (key) => store.localPath(key),
   };
 }
 

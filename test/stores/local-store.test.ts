@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { existsSync, writeFileSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -45,6 +45,40 @@ describe("a store in a folder", () => {
     await store.put("runs/2024-05-31.json", BYTES);
     expect(await readFile(join(folder, "runs", "2024-05-31.json"))).toEqual(Buffer.from(BYTES));
     expect(store.locate("runs/2024-05-31.json")).toBe(join(folder, "runs", "2024-05-31.json"));
+  });
+
+  it("gives the absolute path of an object, whether it is there or not", () => {
+    expect(store.localPath("runs/2024-05-31.json")).toBe(join(folder, "runs", "2024-05-31.json"));
+    expect(createLocalStore("some/folder").localPath("a")).toBe(join(process.cwd(), "some", "folder", "a"));
+  });
+
+  it("marks a file anew that is written in place with as many bytes and its time set back", async () => {
+    await store.put("raw-data/a", BYTES);
+    const path = join(folder, "raw-data", "a");
+    const [before] = await store.list("raw-data/");
+    const { atime, mtime } = await stat(path);
+    await writeFile(path, Uint8Array.of(3, 2, 1));
+    await utimes(path, atime, mtime);
+    const [after] = await store.stat(["raw-data/a"]);
+    expect(after?.bytes).toBe(before?.bytes);
+    expect(after?.mark).not.toBe(before?.mark);
+  });
+
+  it("lets others have their turn while it looks at thousands of files", async () => {
+    await mkdir(folder);
+    const keys = Array.from({ length: 1_100 }, (_, index) => `k${index + 1_000}`);
+    for (const key of keys) writeFileSync(join(folder, key), "x");
+    let turns = 0;
+    const counting = setInterval(() => undefined, 60_000); // keeps the loop alive
+    const count = (): void => {
+      turns += 1;
+      next = setImmediate(count);
+    };
+    let next = setImmediate(count);
+    expect((await store.stat(keys)).every((object) => object?.bytes === 1)).toBe(true);
+    clearImmediate(next);
+    clearInterval(counting);
+    expect(turns).toBeGreaterThanOrEqual(2);
   });
 
   describe("that is written by several processes", () => {
@@ -210,6 +244,7 @@ describe("a store in a folder", () => {
       await store.put("raw-data", BYTES);
       await expect(store.get("raw-data/a")).rejects.toThrow(StoreRefusedError);
       await expect(store.head("raw-data/a")).rejects.toThrow(StoreRefusedError);
+      await expect(store.stat(["raw-data/a"])).rejects.toThrow(StoreRefusedError);
       await expect(store.list("raw-data/")).rejects.toThrow(StoreRefusedError);
       await expect(store.put("raw-data/a", BYTES)).rejects.toThrow(StoreRefusedError);
       expect(await store.get("raw-data")).toEqual(Buffer.from(BYTES));

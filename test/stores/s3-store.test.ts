@@ -39,6 +39,7 @@ const CALLS: { call: string; send: (store: ObjectStore) => Promise<unknown> }[] 
   { call: "head", send: (store) => store.head("raw-data/2024-05-31.parquet") },
   { call: "put", send: (store) => store.put("raw-data/2024-05-31.parquet", BYTES) },
   { call: "replace", send: (store) => store.replace("raw-data/2024-05-31.parquet", BYTES, "etag") },
+  { call: "stat", send: (store) => store.stat(["raw-data/2024-05-31.parquet"]) },
   { call: "list", send: (store) => store.list("raw-data/") },
 ];
 
@@ -80,9 +81,10 @@ describe("a store in a folder of a bucket", () => {
     expect(await inside.get("a")).toBeUndefined();
 
     await inside.put("a", Uint8Array.of(9));
-    expect(await inside.list("")).toEqual([{ key: "a", bytes: 1 }]);
+    expect(await inside.list("")).toMatchObject([{ key: "a", bytes: 1 }]);
+    expect(await inside.stat(["a", "b"])).toMatchObject([{ key: "a", bytes: 1 }, undefined]);
     expect((await whole.list("")).map(({ key }) => key)).toEqual(["a", "some/folder/a", "some/folder2/a"]);
-    expect(await whole.head("a")).toEqual({ key: "a", bytes: 3 });
+    expect(await whole.head("a")).toMatchObject({ key: "a", bytes: 3 });
   });
 
   it("has the address under which a person finds it", () => {
@@ -278,6 +280,57 @@ describe("a listing", () => {
       },
       (store) => expect(store.list("")).rejects.toThrow(StoreUnavailableError),
     );
+  });
+});
+
+describe("many reads at once", () => {
+  it("are at most 32 under way, so that none waits for a socket until it times out", async () => {
+    const waiting: ServerResponse[] = [];
+    let most = 0;
+    let answered = 0;
+    await withServer(
+      (_, response) => {
+        waiting.push(response);
+        most = Math.max(most, waiting.length);
+        if (waiting.length < Math.min(32, 100 - answered)) return;
+        answered += waiting.length;
+        for (const held of waiting.splice(0)) held.setHeader("etag", '"1"').end("abc");
+      },
+      async (store) => {
+        const keys = Array.from({ length: 100 }, (_, index) => `runs/${index}`);
+        const found = await Promise.all(keys.map((key) => store.get(key)));
+        expect(found.every((bytes) => bytes?.length === 3)).toBe(true);
+      },
+    );
+    expect(most).toBe(32);
+  });
+});
+
+describe("a look at many objects", () => {
+  it("takes the mark that a read gives as the object's version", async () => {
+    const store = createS3Store({ bucket: await server.makeBucket(), prefix: "some" }, server.configuration);
+    await store.put("runs/2024-05-31.json", BYTES);
+    const [object] = await store.stat(["runs/2024-05-31.json"]);
+    expect(object?.mark).toBe((await store.read("runs/2024-05-31.json"))?.version);
+  });
+
+  it("asks nothing for no objects, and stops at the first fault", async () => {
+    let requests = 0;
+    await withServer(
+      (request, response) => {
+        requests += 1;
+        answerFault(request, response, 403, "AccessDenied");
+      },
+      async (store) => {
+        expect(await store.stat([])).toEqual([]);
+        expect(requests).toBe(0);
+        const keys = Array.from({ length: 50 }, (_, year) => 1950 + year).flatMap((year) =>
+          Array.from({ length: 300 }, (_, batch) => `raw-data/${year}-05-31-batch-${batch}.parquet`),
+        );
+        await expect(store.stat(keys)).rejects.toThrow(StoreRefusedError);
+      },
+    );
+    expect(requests).toBeLessThanOrEqual(8);
   });
 });
 

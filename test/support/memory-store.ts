@@ -1,6 +1,6 @@
 import { StoreConflictError } from "../../domain/errors.ts";
 import { assertSafeKey } from "../../domain/object-keys.ts";
-import type { ObjectStore } from "../../domain/object-store.ts";
+import type { ObjectStore, StoredObject } from "../../domain/object-store.ts";
 import { sha256 } from "../../stores/sha256.ts";
 
 /** A store in memory that counts what is asked of it. */
@@ -16,6 +16,10 @@ export function createMemoryStore(): MemoryStore {
   const called = (verb: string, key: string): void => {
     if (verb !== "list") assertSafeKey(key);
     calls.push(`${verb} ${key}`);
+  };
+  const look = (key: string): StoredObject | undefined => {
+    const bytes = objects.get(key);
+    return bytes === undefined ? undefined : { key, bytes: bytes.length, mark: sha256(bytes) };
   };
   return {
     objects,
@@ -48,13 +52,20 @@ export function createMemoryStore(): MemoryStore {
     },
     async head(key) {
       called("head", key);
-      const bytes = objects.get(key);
-      return bytes === undefined ? undefined : { key, bytes: bytes.length };
+      return look(key);
+    },
+    async stat(keys) {
+      for (const key of keys) called("stat", key);
+      return keys.map(look);
     },
     async list(prefix) {
       called("list", prefix);
       const keys = [...objects.keys()].filter((key) => key.startsWith(prefix)).sort();
-      return keys.map((key) => ({ key, bytes: objects.get(key)?.length ?? 0 }));
+      return keys.map(look).filter((object) => object !== undefined);
+    },
+    localPath(key) {
+      assertSafeKey(key);
+      return undefined;
     },
   };
 }

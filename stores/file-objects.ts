@@ -1,0 +1,44 @@
+import { statSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
+import type { StoredObject } from "../domain/object-store.ts";
+import { codeOf } from "./error-code.ts";
+
+/** A file, and the key of the object that it is. */
+export interface KeyedFile {
+  readonly key: string;
+  readonly path: string;
+}
+
+/** Files looked at without a turn of the event loop between: some 2 ms on a local disk. */
+const FILES_A_TURN = 512;
+
+/**
+ * A file as an object of a store; undefined where there is none, or it is no file. Its mark changes with
+ * a rename into its place (inode) and with a write into it (times in nanoseconds; the change time cannot be set back).
+ * @throws the system's error where it cannot be looked at.
+ */
+export function fileObject({ key, path }: KeyedFile): StoredObject | undefined {
+  try {
+    const found = statSync(path, { bigint: true });
+    if (!found.isFile()) return undefined;
+    const mark = `${found.ino}-${found.size}-${found.mtimeNs}-${found.ctimeNs}`;
+    return { key, bytes: Number(found.size), mark };
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Many files as objects, in the order given. A call that waits for nothing is several times faster than one that
+ * is awaited, and years of batch files are tens of thousands; others get their turn between the slices.
+ * @throws the system's error where one cannot be looked at.
+ */
+export async function fileObjects(files: readonly KeyedFile[]): Promise<(StoredObject | undefined)[]> {
+  const objects: (StoredObject | undefined)[] = [];
+  for (const [index, file] of files.entries()) {
+    if (index > 0 && index % FILES_A_TURN === 0) await setImmediate();
+    objects.push(fileObject(file));
+  }
+  return objects;
+}
