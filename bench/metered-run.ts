@@ -135,6 +135,10 @@ function counting(inner: ObjectStore, usage: Usage): ObjectStore {
       usage.puts += 1;
       return inner.list(prefix);
     },
+    groups: (prefix, delimiter) => {
+      usage.puts += 1;
+      return inner.groups(prefix, delimiter);
+    },
     localPath: inner.localPath,
     stat: (keys) => {
       usage.puts += 1;

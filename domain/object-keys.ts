@@ -59,6 +59,15 @@ export function parseRawDataKey(key: string): RawDataName | undefined {
   return checkedName(RAW_DATA_KEY.exec(key));
 }
 
+/** What ends the part of a raw-data key that all batches of its date share, for a listing in short. */
+export const RAW_DATA_DELIMITER = "b";
+
+/** The date of a line of such a listing. */
+export function parseRawDataGroup(group: string): string | undefined {
+  const match = /^raw-data\/(\d{4}-\d{2}-\d{2})(?:-|\.parquet)$/.exec(group);
+  return checkedMatch(match);
+}
+
 /** Key of what has changed in the bars of the raw-data file of the same name after they were stored. */
 export function revisionsKey({ date, batchNumber }: RawDataName): string {
   return `${REVISIONS_PREFIX}${checkedDate(date)}${batchSuffix(batchNumber)}.json`;

@@ -42,3 +42,18 @@ export async function fileObjects(files: readonly KeyedFile[]): Promise<(StoredO
   }
   return objects;
 }
+
+/** Within this time of a change, in milliseconds, a second one can leave a folder's times as they are. */
+const SETTLING_MS = 1_000;
+
+/** Changes whenever a file is added to a folder, taken away or renamed; undefined where there is no folder. */
+export function folderMark(path: string): string | undefined {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found === undefined ? undefined : `${found.ino}-${found.mtimeNs}-${found.ctimeNs}`;
+}
+
+/** The same, but undefined too where the last change is so recent that the mark may miss the next one. */
+export function settledMark(path: string, now: number): string | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found !== undefined && found.mtimeMs + SETTLING_MS < now ? folderMark(path) : undefined;
+}

@@ -7,7 +7,8 @@ import type { ObjectStore } from "../domain/object-store.ts";
 import { compareSymbols } from "../domain/symbol.ts";
 import { codeOf } from "./error-code.ts";
 import { type FileLock, takeFileLock } from "./file-lock.ts";
-import { fileObject, fileObjects, type KeyedFile } from "./file-objects.ts";
+import { fileObject, fileObjects, folderMark, type KeyedFile, settledMark } from "./file-objects.ts";
+import { groupKeys } from "./key-groups.ts";
 import { sha256 } from "./sha256.ts";
 
 /** Codes of the file system that waiting can heal: no descriptors or memory left, busy, interrupted, I/O fault. */
@@ -23,6 +24,8 @@ const TRANSIENT_CODES: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "EAGAI
 export function createLocalStore(folder: string, now: () => number = Date.now): ObjectStore {
   const root = resolve(folder);
   let temporaryFiles = 0;
+  /** What a folder of tens of thousands of files gave, while no name in it has changed. */
+  const knownGroups = new Map<string, { readonly mark: string; readonly groups: string[] }>();
 
   function pathOf(key: string): string {
     assertSafeKey(key);
@@ -147,18 +150,40 @@ export function createLocalStore(folder: string, now: () => number = Date.now): 
       }
     },
 
+    async groups(prefix, delimiter) {
+      const below = prefix.slice(0, prefix.lastIndexOf("/") + 1);
+      if (below !== "") assertSafeKey(below.slice(0, -1));
+      const folder = join(root, below);
+      const question = `${prefix}\n${delimiter}`;
+      const mark = folderMark(folder);
+      const known = knownGroups.get(question);
+      if (known !== undefined && known.mark === mark) return known.groups;
+      const keys: string[] = [];
+      const isFlat = await collectKeys(root, below, prefix, keys);
+      const groups = groupKeys(keys, prefix, delimiter);
+      if (isFlat && mark !== undefined && mark === settledMark(folder, now())) knownGroups.set(question, { mark, groups });
+      return groups;
+    },
+
     localPath: pathOf,
   };
 }
 
-/** Adds the key of every file below `root/folderKey` that begins with the prefix. Hidden files are no objects. */
-async function collectKeys(root: string, folderKey: string, prefix: string, keys: string[]): Promise<void> {
+/**
+ * Adds the key of every file below `root/folderKey` that begins with the prefix. Hidden files are no objects.
+ * @returns whether all lay in that one folder.
+ */
+async function collectKeys(root: string, folderKey: string, prefix: string, keys: string[]): Promise<boolean> {
+  let isFlat = true;
   for (const entry of await entriesOf(join(root, folderKey))) {
     const key = `${folderKey}${entry.name}`;
     if (entry.name.startsWith(".") || !key.startsWith(prefix)) continue;
-    if (entry.isDirectory()) await collectKeys(root, `${key}/`, prefix, keys);
-    else if (entry.isFile()) keys.push(key);
+    if (entry.isDirectory()) {
+      isFlat = false;
+      await collectKeys(root, `${key}/`, prefix, keys);
+    } else if (entry.isFile()) keys.push(key);
   }
+  return isFlat;
 }
 
 async function entriesOf(path: string): Promise<Dirent[]> {

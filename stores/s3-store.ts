@@ -3,6 +3,7 @@ import {
   GetObjectCommand,
   type _Object as ListedContent,
   ListObjectsV2Command,
+  type ListObjectsV2CommandOutput,
   PutObjectCommand,
   type PutObjectCommandInput,
   S3Client,
@@ -13,6 +14,7 @@ import pLimit from "p-limit";
 import { StoreConflictError, StoreRefusedError, StoreUnavailableError } from "../domain/errors.ts";
 import { assertSafeKey } from "../domain/object-keys.ts";
 import type { ObjectStore, StoredObject, VersionedObject } from "../domain/object-store.ts";
+import { compareSymbols } from "../domain/symbol.ts";
 import { listingPrefixes } from "./listing-prefixes.ts";
 
 /** The largest object read into memory, in bytes: far above a year of bars. */
@@ -106,30 +108,46 @@ export function createS3Store(
     }
   }
 
-  async function list(listPrefix: string): Promise<StoredObject[]> {
-    const objects: StoredObject[] = [];
+  /** Every page of a listing. */
+  async function* pages(listPrefix: string, delimiter?: string): AsyncGenerator<ListObjectsV2CommandOutput> {
     const seenTokens = new Set<string>();
+    const asked = { Bucket: bucket, Prefix: `${below}${listPrefix}`, Delimiter: delimiter };
     let token: string | undefined;
     try {
       for (;;) {
-        const page = await client.send(
-          new ListObjectsV2Command({ Bucket: bucket, Prefix: `${below}${listPrefix}`, ContinuationToken: token }),
-        );
-        for (const content of page.Contents ?? []) {
-          if (content.Key !== undefined) objects.push(listedObject(content.Key.slice(below.length), content));
-        }
-        if (page.IsTruncated !== true) return objects;
+        const page = await client.send(new ListObjectsV2Command({ ...asked, ContinuationToken: token }));
+        yield page;
+        if (page.IsTruncated !== true) return;
         token = page.NextContinuationToken;
         if (token === undefined || seenTokens.has(token)) {
-          throw new StoreUnavailableError(
-            `the listing of ${url}/${listPrefix} stopped after ${objects.length} objects; try again`,
-          );
+          throw new StoreUnavailableError(`the listing of ${url}/${listPrefix} stopped before its end; try again`);
         }
         seenTokens.add(token);
       }
     } catch (error) {
       throw storeError(`cannot list ${url}/${listPrefix}`, error);
     }
+  }
+
+  async function list(listPrefix: string): Promise<StoredObject[]> {
+    const objects: StoredObject[] = [];
+    for await (const page of pages(listPrefix)) {
+      for (const content of page.Contents ?? []) {
+        if (content.Key !== undefined) objects.push(listedObject(content.Key.slice(below.length), content));
+      }
+    }
+    return objects;
+  }
+
+  async function groups(listPrefix: string, delimiter: string): Promise<string[]> {
+    const found = new Set<string>();
+    for await (const page of pages(listPrefix, delimiter)) {
+      for (const { Key } of page.Contents ?? []) if (Key !== undefined) found.add(Key.slice(below.length));
+      for (const { Prefix } of page.CommonPrefixes ?? []) {
+        if (Prefix !== undefined) found.add(Prefix.slice(below.length, -delimiter.length));
+      }
+    }
+    return [...found].sort(compareSymbols);
   }
 
   async function write(
@@ -183,6 +201,8 @@ export function createS3Store(
     },
 
     list: (listPrefix) => reads(list, listPrefix),
+
+    groups,
 
     localPath(key) {
       assertSafeKey(key);

@@ -189,6 +189,24 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
       expect(await store.stat(["raw-data"])).toEqual([undefined]);
     });
 
+    it("it gives what lies below a prefix in short, a line for all keys that share their beginning", async () => {
+      const keys = ["raw-data/2024-05-30-batch-0.parquet", "raw-data/2024-05-31-batch-0.parquet"];
+      const more = ["raw-data/2024-05-30-batch-1.parquet", "raw-data/2024-06-03.parquet", "runs/2024-05-30.json"];
+      for (const key of [...keys, ...more]) await store.put(key, new TextEncoder().encode(key));
+      expect(await store.groups("raw-data/", "b")).toEqual([
+        "raw-data/2024-05-30-",
+        "raw-data/2024-05-31-",
+        "raw-data/2024-06-03.parquet",
+      ]);
+      expect(await store.groups("raw-data/2024-05", "b")).toEqual(["raw-data/2024-05-30-", "raw-data/2024-05-31-"]);
+      expect(await store.groups("curated/", "b")).toEqual([]);
+      await store.put("raw-data/2024-06-04-batch-0.parquet", new Uint8Array(3));
+      expect(await store.groups("raw-data/2024-06", "b")).toEqual([
+        "raw-data/2024-06-03.parquet",
+        "raw-data/2024-06-04-",
+      ]);
+    });
+
     it("it lists in order of key, whatever the order of the puts", async () => {
       const keys = ["runs/b", "raw-data/batch-10", "raw-data/batch-2", "Z", "a", "raw-data/batch-0", "runs/A"];
       for (const key of keys) await store.put(key, Uint8Array.of(1));

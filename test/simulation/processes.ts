@@ -66,6 +66,7 @@ export function mortalStore(store: ObjectStore): ObjectStore {
     head: (key) => call(() => store.head(key)),
     stat: (keys) => call(() => store.stat(keys)),
     list: (prefix) => call(() => store.list(prefix)),
+    groups: (prefix, delimiter) => call(() => store.groups(prefix, delimiter)),
     localPath: (key) => store.localPath(key),
   };
 }

@@ -53,6 +53,7 @@ export function faultyStore(store: ObjectStore, trouble: Trouble, clock: Clock):
     head: (key) => call("read", key, () => store.head(key)),
     stat: (keys) => call("list", keys[0] ?? "", () => store.stat(keys)),
     list: (prefix) => call("list", prefix, () => store.list(prefix)),
+    groups: (prefix, delimiter) => call("list", prefix, () => store.groups(prefix, delimiter)),
     localPath: (key) => store.localPath(key),
     put: (key, bytes) => call("write", key, () => store.put(key, bytes)),
     replace: (key, bytes, version) => call("replace", key, () => store.replace(key, bytes, version)),

@@ -361,6 +361,7 @@ function stepped(store: ObjectStore, step: <Result>(method: () => Promise<Result
     head: (key) => step(() => store.head(key)),
     stat: (keys) => step(() => store.stat(keys)),
     list: (prefix) => step(() => store.list(prefix)),
+    groups: (prefix, delimiter) => step(() => store.groups(prefix, delimiter)),
     localPath: (key) => store.localPath(key),
   };
 }

@@ -1,6 +1,7 @@
 import { StoreConflictError } from "../../domain/errors.ts";
 import { assertSafeKey } from "../../domain/object-keys.ts";
 import type { ObjectStore, StoredObject } from "../../domain/object-store.ts";
+import { groupKeys } from "../../stores/key-groups.ts";
 import { sha256 } from "../../stores/sha256.ts";
 
 /** A store in memory that counts what is asked of it. */
@@ -62,6 +63,14 @@ export function createMemoryStore(): MemoryStore {
       called("list", prefix);
       const keys = [...objects.keys()].filter((key) => key.startsWith(prefix)).sort();
       return keys.map(look).filter((object) => object !== undefined);
+    },
+    async groups(prefix, delimiter) {
+      called("list", prefix);
+      return groupKeys(
+        [...objects.keys()].filter((key) => key.startsWith(prefix)),
+        prefix,
+        delimiter,
+      );
     },
     localPath(key) {
       assertSafeKey(key);
