@@ -77,8 +77,12 @@ async function runExample(example: string, store: string, date: string): Promise
     .replace(/"\d{4}-\d{2}-\d{2}"/, JSON.stringify(date))
     .replace("console.log(", "process.stdout.write(JSON.stringify(")
     .replace(/\);\n(asx\.close)/, "));\n$1");
-  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module-typescript", "--eval", code], {
-    cwd: new URL("..", import.meta.url),
-  });
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ["--conditions=asx-eod-source", "--input-type=module-typescript", "--eval", code],
+    {
+      cwd: new URL("..", import.meta.url),
+    },
+  );
   return { bar: JSON.parse(stdout) };
 }
