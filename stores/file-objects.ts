@@ -9,8 +9,8 @@ export interface KeyedFile {
   readonly path: string;
 }
 
-/** Files looked at without a turn of the event loop between: some 2 ms on a local disk. */
-const FILES_A_TURN = 512;
+/** Calls without a turn of the event loop between: some 2 ms of looks at files on a local disk. */
+const CALLS_A_TURN = 512;
 
 /**
  * A file as an object of a store; undefined where there is none, or it is no file. Its mark changes with
@@ -30,17 +30,27 @@ export function fileObject({ key, path }: KeyedFile): StoredObject | undefined {
 }
 
 /**
- * Many files as objects, in the order given. A call that waits for nothing is several times faster than one that
- * is awaited, and years of batch files are tens of thousands; others get their turn between the slices.
+ * Many files as objects, in the order given.
  * @throws the system's error where one cannot be looked at.
  */
-export async function fileObjects(files: readonly KeyedFile[]): Promise<(StoredObject | undefined)[]> {
-  const objects: (StoredObject | undefined)[] = [];
-  for (const [index, file] of files.entries()) {
-    if (index > 0 && index % FILES_A_TURN === 0) await setImmediate();
-    objects.push(fileObject(file));
+export function fileObjects(files: readonly KeyedFile[]): Promise<(StoredObject | undefined)[]> {
+  return mapInTurns(files, fileObject);
+}
+
+/**
+ * Calls a synchronous function of the file system for each item. A call that waits for nothing is several times faster
+ * than one that is awaited, and years of batch files are tens of thousands; others get their turn between the slices.
+ */
+export async function mapInTurns<Item, Result>(
+  items: readonly Item[],
+  call: (item: Item) => Result,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  for (const [index, item] of items.entries()) {
+    if (index > 0 && index % CALLS_A_TURN === 0) await setImmediate();
+    results.push(call(item));
   }
-  return objects;
+  return results;
 }
 
 /** Within this time of a change, in milliseconds, a second one can leave a folder's times as they are. */

@@ -29,12 +29,12 @@ export function createLocalStore(folder: string, now: () => number = Date.now): 
 
   function pathOf(key: string): string {
     assertSafeKey(key);
-    return join(root, ...key.split("/"));
+    return fileOf(key).path;
   }
 
   /** The file of a key that is safe; joining the path part by part would take half the time of a look at the file. */
   function fileOf(key: string): KeyedFile {
-    return { key, path: `${root}${sep}${key}` };
+    return { key, path: `${root}${sep}${sep === "/" ? key : key.replaceAll("/", sep)}` };
   }
 
   /** A new file beside the target that no other writer has open, in this process or another. */
