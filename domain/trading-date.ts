@@ -1,5 +1,7 @@
 import { Temporal } from "temporal-polyfill";
 import * as z from "zod";
+import { InvalidInputError } from "./errors.ts";
+import { quote } from "./text.ts";
 
 /** The zone all trading dates are in. */
 export const EXCHANGE_TIME_ZONE = "Australia/Sydney";
@@ -74,14 +76,42 @@ export function daysBetween(from: string, to: string): number {
   return Temporal.PlainDate.from(from).until(to, { largestUnit: "days" }).days;
 }
 
-/** Days since 1970-01-01: how Parquet stores a DATE. */
+const DAY_MS = 86_400_000;
+
+/** Texts of days since 1970 that were asked for: a column of millions of rows has few dates, and its rows share them. */
+const dateTexts: (string | undefined)[] = [];
+const LAST_KEPT_DAY = 73_000;
+
+/** The most days that a Date reaches from 1970. */
+const LAST_DAY = 100_000_000;
+
+/**
+ * Days since 1970-01-01: how Parquet stores a DATE.
+ * @throws InvalidInputError where the text is not `YYYY-MM-DD` or the day does not exist.
+ */
 export function toEpochDays(date: string): number {
-  return daysBetween("1970-01-01", date);
+  // Of this form alone, Date reads the text at UTC whatever the host's zone is.
+  if (isTradingDate(date)) return Date.parse(date) / DAY_MS;
+  throw new InvalidInputError(`${quote(date)} is no date; give one that exists, as YYYY-MM-DD`);
 }
 
-/** The date of a number of days since 1970-01-01. Inverse of {@link toEpochDays}. */
+/**
+ * The date of a whole number of days since 1970-01-01. Inverse of {@link toEpochDays} for the years 0 to 9999;
+ * a year beyond them has a sign and six digits, as ISO 8601 writes it.
+ * @throws InvalidInputError where the number is not whole, or more than a hundred million days away.
+ */
 export function fromEpochDays(days: number): string {
-  return addDays("1970-01-01", days);
+  return dateTexts[days] ?? dateText(days);
+}
+
+function dateText(days: number): string {
+  if (!Number.isInteger(days) || Math.abs(days) > LAST_DAY) {
+    throw new InvalidInputError(`${days} is no date; give a whole number of days since 1970-01-01, up to ${LAST_DAY}`);
+  }
+  const iso = new Date(days * DAY_MS).toISOString();
+  const text = iso.slice(0, iso.indexOf("T"));
+  if (days >= 0 && days <= LAST_KEPT_DAY) dateTexts[days] = text;
+  return text;
 }
 
 /** Says of a date whose prices have not settled from when on it can be fetched. */
