@@ -1,58 +1,328 @@
-import type { Bar } from "../domain/bar.ts";
-import { DateNotStoredError } from "../domain/errors.ts";
-import type { ObjectStore } from "../domain/object-store.ts";
+import { stat } from "node:fs/promises";
+import * as z from "zod";
+import { DateNotStoredError, InvalidInputError, SymbolsMissingError } from "../domain/errors.ts";
+import type { Listing } from "../domain/listing.ts";
 import { parseInput } from "../domain/parse.ts";
-import { shellWord } from "../domain/text.ts";
+import { toSymbol } from "../domain/symbol.ts";
+import { quote, shellWord } from "../domain/text.ts";
 import { tradingDate } from "../domain/trading-date.ts";
-import { openStore, type StoreOptions } from "../stores/open-store.ts";
-import { readDayFiles } from "./day-files.ts";
-import { ParquetEngine } from "./parquet-engine.ts";
+import type { BarQuestion, OnBadFile, Seen } from "./bar-reader.ts";
+import type { BarColumnName, Bars } from "./bars.ts";
+import { BAR_COLUMN_NAMES } from "./bars-relation.ts";
+import type { DateRange } from "./catalog.ts";
+import { type CompactOptions, type CompactResult, compact } from "./compact.ts";
+import type { DayStatus, SkippedFile } from "./coverage.ts";
+import { type MergedDay, mergeDay } from "./merge-day.ts";
+import { type AggregatorOptions, type AggregatorParts, openParts } from "./open-parts.ts";
+import { type OutputOptions, writeOutputFile } from "./output-file.ts";
+import type { QueryParameter } from "./reading-statement.ts";
+import { SqlTables } from "./sql-tables.ts";
+import { Table } from "./table.ts";
 
-/** Finds the daily batches of a store and hands their bars back. */
+/** Which columns are loaded, and what happens with a file that cannot be read. */
+export interface LoadOptions<Column extends BarColumnName = BarColumnName> {
+  /** Besides `symbol` and `date`, which come always; every column unless given. */
+  readonly columns?: readonly Column[] | undefined;
+  /** `error` (unless given): a missing, damaged or foreign file ends in an error. `skip`: it is left out and told in the coverage. */
+  readonly onBadFile?: OnBadFile | undefined;
+}
+
+/** Which bars of a range are loaded. */
+export interface RangeOptions<Column extends BarColumnName = BarColumnName> extends LoadOptions<Column> {
+  /** ASX codes; every symbol unless given. */
+  readonly symbols?: readonly string[] | undefined;
+}
+
+/** The bars that a load gives: `symbol`, `date` and the columns that were asked for. */
+type Loaded<Column extends BarColumnName> = Bars<"symbol" | "date" | Column>;
+
+/** A stored date. */
+export interface StoredDate {
+  /** `YYYY-MM-DD`, the trading date in Sydney. */
+  readonly date: string;
+  readonly status: DayStatus;
+  /** Bars stored, as the run summary says. */
+  readonly rows: number;
+  /** Symbols listed on the date; null where no run tells. */
+  readonly listed: number | null;
+  /** Symbols to fetch again. */
+  readonly unfinished: number;
+  /** The share of the listed symbols whose outcome is final, 0 to 1; null where no run tells. */
+  readonly completeness: number | null;
+}
+
+/** What is lacking in a range of dates, and so what to run again. */
+export interface MissingDays {
+  readonly from: string;
+  readonly to: string;
+  /** Trading days without a run and without bars. */
+  readonly days: readonly string[];
+  /** Days whose run stored no bar, or whose bars as a whole cannot be right. */
+  readonly failed: readonly string[];
+  /** Days of which some symbols have to be fetched again. */
+  readonly partial: readonly { readonly date: string; readonly symbols: readonly string[] }[];
+  /** Days that have bars and no run summary: whether all are there is not known. */
+  readonly unrecorded: readonly string[];
+  /** Files that are missing, damaged or foreign, with the date of each; null for a compacted file of a year: compact again. */
+  readonly unreadable: readonly (SkippedFile & { readonly date: string | null })[];
+  /** Whether nothing is lacking. */
+  readonly isNothing: boolean;
+}
+
+/** Finds the daily batches of a store, merges them and hands their bars back. */
 export class Aggregator {
-  readonly #store: ObjectStore;
-  readonly #engine: ParquetEngine;
+  readonly #parts: AggregatorParts;
+  readonly #tables: SqlTables;
 
-  private constructor(store: ObjectStore, engine: ParquetEngine) {
-    this.#store = store;
-    this.#engine = engine;
+  private constructor(parts: AggregatorParts) {
+    this.#parts = parts;
+    this.#tables = new SqlTables(parts.engine);
   }
 
   /**
-   * Opens a store for reading.
+   * Opens a store for reading. Nothing is read yet.
    * @param url `file:./data`, `s3://bucket` or `s3://bucket/folder`.
-   * @param options `endpoint`: an S3 service other than AWS's own.
-   * @throws InvalidInputError for another address.
+   * @throws InvalidInputError for another address, or an option that cannot be.
    */
-  static async open(url: string, options: StoreOptions = {}): Promise<Aggregator> {
-    const store = openStore(url, options);
-    return new Aggregator(store, await ParquetEngine.open());
+  static async open(url: string, options: AggregatorOptions = {}): Promise<Aggregator> {
+    return new Aggregator(await openParts(url, options));
+  }
+
+  get #open(): AggregatorParts {
+    if (this.#parts.engine.isClosed) throw new InvalidInputError("the aggregator is closed; open another");
+    return this.#parts;
   }
 
   /**
    * The bars of one trading date, every batch merged, in order of symbol; none where the market was closed.
    *
-   * Where the date has a run summary, exactly the files it names are read, after their SHA-256 was
-   * checked; else those a listing finds, the older form with all symbols in one file included. A symbol
-   * that stands in several of them comes once, as fetched last.
+   * Where the date has a run summary, exactly the files it names are read, after their SHA-256 was checked; else those
+   * that are there, the older form with all symbols in one file included. A symbol that stands in several of
+   * them comes once, as fetched last.
    * @param date `YYYY-MM-DD`, the trading date in Sydney.
    * @throws InvalidInputError where the date does not exist.
    * @throws DateNotStoredError where nothing is stored for it.
    * @throws StoredFileError that names a missing, damaged or foreign file.
    */
-  async loadDate(date: string): Promise<Bar[]> {
-    const checked = parseInput(tradingDate, date, "date");
-    const files = await readDayFiles(this.#store, checked);
-    if (files === undefined) {
+  async loadDate<Column extends BarColumnName = BarColumnName>(
+    date: string,
+    options: RangeOptions<Column> = {},
+  ): Promise<Loaded<Column>> {
+    const { from, to } = checkedRange(date, date);
+    const { bars, seen } = await this.#open.reader.bars(questionOf({ from, to }, options));
+    if (bars.length === 0 && seen.plan.rows.size === 0 && !seen.catalog.runs.has(date)) {
       throw new DateNotStoredError(
-        `${this.#store.url} holds no bars of ${checked}; run that date first: npx asx run --date ${checked} --store ${shellWord(this.#store.url)}`,
+        `${this.#open.store.url} holds no bars of ${date}; in a clone of asx-eod: npx asx run --date ${date} --store ${shellWord(this.#open.store.url)}`,
       );
     }
-    return this.#engine.readBars(files, checked);
+    return bars;
+  }
+
+  /**
+   * The bars of a range of dates, in order of symbol and date. `coverage` says which trading days are missing or partial.
+   * @param from first date, `YYYY-MM-DD`, inclusive.
+   * @param to last date, `YYYY-MM-DD`, inclusive.
+   * @throws InvalidInputError where a date does not exist, the range is backward, or a symbol or column cannot be.
+   * @throws StoredFileError that names a missing, damaged or foreign file, unless `onBadFile` is `skip`.
+   */
+  async loadDateRange<Column extends BarColumnName = BarColumnName>(
+    from: string,
+    to: string,
+    options: RangeOptions<Column> = {},
+  ): Promise<Loaded<Column>> {
+    return (await this.#open.reader.bars(questionOf(checkedRange(from, to), options))).bars;
+  }
+
+  /**
+   * The bars of some symbols, all dates, in order of symbol and date. A code without bars is not an error: `bars.symbols`
+   * lists those that have some.
+   * @throws as {@link loadDateRange}.
+   */
+  async loadSymbols<Column extends BarColumnName = BarColumnName>(
+    symbols: readonly string[],
+    options: LoadOptions<Column> = {},
+  ): Promise<Loaded<Column>> {
+    return (await this.#open.reader.bars(questionOf(null, { ...options, symbols }))).bars;
+  }
+
+  /** Every bar that is stored, in order of symbol and date. Five years are some 300 MB. @throws as {@link loadDateRange}. */
+  async loadAll<Column extends BarColumnName = BarColumnName>(
+    options: RangeOptions<Column> = {},
+  ): Promise<Loaded<Column>> {
+    return (await this.#open.reader.bars(questionOf(null, options))).bars;
+  }
+
+  /**
+   * The rows of a query in DuckDB's SQL over the tables `bars` (the columns of the files), `runs` (a row a date, with its
+   * status and counts) and `symbols` (the newest list). It reads; it cannot change anything.
+   * @param parameters values for `$1`, `$2` …; dates as `YYYY-MM-DD` text.
+   * @throws InvalidInputError where the query does not parse, names what is not there, or does not just read.
+   * @throws QueryFailedError where it fails, QueryTimeoutError where it takes too long.
+   */
+  async sql(query: string, parameters: readonly QueryParameter[] = []): Promise<Table> {
+    const { engine } = this.#open;
+    const result = await this.#withTables(query, (schemas) => engine.userQuery(query, parameters, schemas));
+    return new Table(result);
+  }
+
+  /**
+   * Writes the rows of a query as a Parquet file (Zstandard) on this machine, whole or not at all. They do not pass
+   * through the memory of the process, so that there may be more than fit in it.
+   * @param query a SELECT, as of {@link sql}.
+   * @param path the file; its folder has to be there.
+   * @returns the rows and the bytes of the file.
+   * @throws InvalidInputError, besides as {@link sql}, where the path is taken (unless `overwrite`) or cannot be written.
+   */
+  async exportParquet(
+    query: string,
+    parameters: readonly QueryParameter[],
+    path: string,
+    options: OutputOptions = {},
+  ): Promise<{ readonly rows: number; readonly bytes: number }> {
+    return writeOutputFile(path, options, async (temporaryPath) => {
+      const { engine } = this.#open;
+      const rows = await this.#withTables(query, (schemas) =>
+        engine.userExport(query, parameters, temporaryPath, schemas),
+      );
+      return { rows, bytes: (await stat(temporaryPath)).size };
+    });
+  }
+
+  /** Files of bars are looked at only for a query that may name them. */
+  async #withTables<Result>(query: string, run: (schemas: readonly string[]) => Promise<Result>): Promise<Result> {
+    const { engine, reader } = this.#open;
+    await engine.checkReading(query);
+    const use = (seen: Seen): Promise<Result> =>
+      this.#tables.use(query, seen, () => this.#newestListings(seen.offlineSince !== null), run);
+    if (!/\bbars\b/i.test(query)) return use(await reader.overview(null));
+    return (await reader.atOneState(null, "error", use)).result;
+  }
+
+  /** Every stored trading date, oldest first, with how it stands by its run summary; its files are not opened. */
+  async dates(): Promise<StoredDate[]> {
+    const seen = await this.#open.reader.overview(null);
+    const { runs } = seen.catalog;
+    const days = this.#open.reader.coverage(seen).days.filter(({ status }) => status !== "missing");
+    return days.map(({ date, status, rows, unfinished }) => {
+      const listed = runs.get(date)?.listed ?? null;
+      const completeness = listed === null ? null : listed === 0 ? 1 : (listed - unfinished) / listed;
+      return { date, status, rows, listed, unfinished, completeness };
+    });
+  }
+
+  /** The first and the last date that have bars; null where none has. */
+  async dateRange(): Promise<{ readonly from: string; readonly to: string } | null> {
+    const dates = (await this.dates()).filter(({ rows }) => rows > 0).map(({ date }) => date);
+    const [from, to] = [dates[0], dates.at(-1)];
+    return from === undefined || to === undefined ? null : { from, to };
+  }
+
+  /** The latest date that has bars; null where none has. */
+  async latestDate(): Promise<string | null> {
+    return (await this.dateRange())?.to ?? null;
+  }
+
+  /** Every symbol that has a bar, in order. */
+  async availableSymbols(): Promise<string[]> {
+    const symbols = await this.sql("SELECT DISTINCT symbol FROM bars ORDER BY symbol");
+    return symbols.toRows().map(({ symbol }) => String(symbol));
+  }
+
+  /**
+   * The list of symbols that was the newest on a date.
+   * @throws SymbolsMissingError where none is stored on or before it.
+   */
+  async listings(date: string): Promise<Listing[]> {
+    const { from } = checkedRange(date, date);
+    const list = await this.#open.listed.newest(from);
+    if (list === undefined) {
+      throw new SymbolsMissingError(`${this.#open.store.url} holds no list of symbols of ${date} or before`);
+    }
+    return [...list.listings];
+  }
+
+  async #newestListings(isOffline: boolean): Promise<readonly Listing[]> {
+    return (await this.#open.listed.newest("9999-12-31", isOffline))?.listings ?? [];
+  }
+
+  /**
+   * What is lacking in a range of dates, both inclusive. Every file of the range is looked at, so that one that cannot be
+   * read is told. Days whose prices have not settled yet are not missing.
+   */
+  async missing(from: string, to: string): Promise<MissingDays> {
+    const range = checkedRange(from, to);
+    const seen = await this.#open.reader.look(range, "skip");
+    const coverage = this.#open.reader.coverage(seen);
+    const partial = coverage.partial.map((date) => ({ date, symbols: seen.catalog.runs.get(date)?.unfinished ?? [] }));
+    const { missing: days, failed, unrecorded } = coverage;
+    const unreadable = coverage.skipped.map((file) => ({
+      ...file,
+      date: /\d{4}-\d{2}-\d{2}/.exec(file.key)?.[0] ?? null,
+    }));
+    const isNothing = [days, failed, partial, unrecorded, unreadable].every(({ length }) => length === 0);
+    return { ...range, days, failed, partial, unrecorded, unreadable, isNothing };
+  }
+
+  /**
+   * Turns history into few large files, one a calendar year (Parquet, Zstandard, sorted by symbol and date, each pair once): what
+   * they hold is read from them from then on, the rest and days that were run again since from the daily files. These stay
+   * as they are. Only years in which something has changed are written.
+   *
+   * It is safe at any time: twice, beside another, beside runs and readers, and killed at any moment. Older files are
+   * removed by the first compaction after an hour, when no reader can be at them.
+   * @throws StoredFileError that names the dates that cannot be read, unless `onBadFile` is `skip`; nothing is published then.
+   * @throws StoreUnavailableError where the store cannot be reached, or changes all the time; compact again.
+   */
+  async compact(options: CompactOptions = {}): Promise<CompactResult> {
+    const { onBadFile = "error" } = parseInput(loadOptions.pick({ onBadFile: true }), options, "options");
+    return compact(this.#open.publisher, onBadFile, this.#open.progress);
+  }
+
+  /**
+   * Merges the batches of one date into one stored file: `curated/bars-2024-05-31-….parquet`, sorted by symbol. Another
+   * call for the same batches gives the same file; after another run of the date it is replaced. Compaction leaves it.
+   * @param date `YYYY-MM-DD`, the trading date in Sydney.
+   * @returns where the file is, and how many bars and batches it holds.
+   * @throws DateNotStoredError where the date has no bars to merge: nothing is stored, or the market was closed.
+   * @throws StoredFileError that names a batch that cannot be read.
+   */
+  async mergeDailyBatches(date: string): Promise<MergedDay> {
+    return mergeDay(this.#open.publisher, parseInput(tradingDate, date, "date"));
   }
 
   /** Frees the engine. The aggregator cannot be used afterwards. */
-  close(): void {
-    this.#engine.close();
+  async close(): Promise<void> {
+    this.#parts.engine.close();
   }
+}
+
+function checkedRange(from: string, to: string): { from: string; to: string } {
+  const range = { from: parseInput(tradingDate, from, "date"), to: parseInput(tradingDate, to, "date") };
+  if (from <= to) return range;
+  throw new InvalidInputError(
+    `the range begins on ${from} and ends on ${to}, before that; give the earlier date first`,
+  );
+}
+
+/** Options from a notebook need not have the types they should. */
+const loadOptions = z.strictObject({
+  symbols: z.array(z.string()).min(1, "name a symbol, or leave symbols out for all").optional(),
+  columns: z.array(z.enum(BAR_COLUMN_NAMES)).optional(),
+  onBadFile: z.enum(["error", "skip"]).optional(),
+});
+
+function questionOf(range: DateRange, options: RangeOptions): BarQuestion {
+  const { symbols, columns, onBadFile } = parseInput(loadOptions, options, "options");
+  return {
+    range,
+    symbols: symbols?.map(checkedSymbol),
+    columns: columns ?? BAR_COLUMN_NAMES,
+    onBadFile: onBadFile ?? "error",
+  };
+}
+
+function checkedSymbol(text: string): string {
+  const symbol = toSymbol(text);
+  if (symbol !== undefined) return symbol;
+  throw new InvalidInputError(`${quote(text, 40)} is no ASX code: give 3 to 6 letters and digits, such as BHP`);
 }

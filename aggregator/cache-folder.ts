@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { createHash, hash } from "node:crypto";
+import { readFile, rm } from "node:fs/promises";
 import { join, posix, resolve, win32 } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { z } from "zod";
@@ -12,7 +12,8 @@ export interface CacheFolder {
   /** Absolute. The folder is made with the first write. */
   readonly path: string;
   /**
-   * A JSON file parsed by a schema; undefined where it is absent, damaged, unreadable or of another form: make it anew.
+   * A JSON file parsed by a schema; undefined where it is absent, damaged (its first line is the hash of the rest),
+   * unreadable or of another form: make it anew.
    * @param name as an object key: letters, digits, `. _ = -` and slashes.
    */
   readJson<Value>(name: string, schema: z.ZodType<Value>): Promise<Value | undefined>;
@@ -21,6 +22,8 @@ export interface CacheFolder {
    * to `warn`, once, and everything is computed again the next time.
    */
   writeJson(name: string, value: unknown): Promise<void>;
+  /** Removes a JSON file, if it is there and can be removed. */
+  remove(name: string): Promise<void>;
 }
 
 /** Where a cache lies, and for which store. */
@@ -44,7 +47,9 @@ export function openCacheFolder({ folder, storeUrl, endpoint, warn }: CacheFolde
     async readJson(name, schema) {
       assertSafeKey(name);
       try {
-        const parsed = schema.safeParse(JSON.parse(await readFile(join(path, name), "utf8")));
+        const [sum, text = ""] = (await readFile(join(path, name), "utf8")).split("\n");
+        if (sum !== hash("sha256", text)) return undefined; // a digit that fell over would be believed
+        const parsed = schema.safeParse(JSON.parse(text));
         return parsed.success ? parsed.data : undefined;
       } catch {
         return undefined; // absent or damaged: what it held is made again
@@ -53,7 +58,8 @@ export function openCacheFolder({ folder, storeUrl, endpoint, warn }: CacheFolde
 
     async writeJson(name, value) {
       assertSafeKey(name);
-      const text = JSON.stringify(value);
+      const json = JSON.stringify(value);
+      const text = `${hash("sha256", json)}\n${json}\n`;
       try {
         await writeWholeFile(join(path, name), text);
       } catch (error) {
@@ -64,6 +70,11 @@ export function openCacheFolder({ folder, storeUrl, endpoint, warn }: CacheFolde
         }
         isWarned = true;
       }
+    },
+
+    async remove(name) {
+      assertSafeKey(name);
+      await rm(join(path, name), { force: true }).catch(() => undefined); // it takes room, and does no harm
     },
   };
 }
@@ -94,7 +105,7 @@ export function defaultCacheDir(
 /** What a person knows the store by, and what tells it from every other store, in a name of any file system. */
 function storeFolderName(storeUrl: string, endpoint: string | undefined): string {
   const address = storeUrl.startsWith("file:") ? `file:${absoluteFolder(storeUrl)}` : storeUrl;
-  const hash = createHash("sha256")
+  const version = createHash("sha256")
     .update(JSON.stringify([address, endpoint ?? null]))
     .digest("hex");
   const readable = address
@@ -102,7 +113,7 @@ function storeFolderName(storeUrl: string, endpoint: string | undefined): string
     .replaceAll(/[^A-Za-z0-9_-]+/g, "-")
     .slice(-60)
     .replaceAll(/^-+|-+$/g, "");
-  return `${readable === "" ? "store" : readable}-${hash.slice(0, 16)}`;
+  return `${readable === "" ? "store" : readable}-${version.slice(0, 16)}`;
 }
 
 /** `file:./data` is another store in another working directory. */

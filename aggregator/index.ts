@@ -1,5 +1,33 @@
 /** The public surface of the library: what a notebook imports. */
-export type { Bar } from "../domain/bar.ts";
-export { AsxEodError, DateNotStoredError, InvalidInputError, StoredFileError } from "../domain/errors.ts";
+export {
+  AsxEodError,
+  DateNotStoredError,
+  InvalidInputError,
+  QueryFailedError,
+  QueryTimeoutError,
+  StoredFileError,
+  StoreRefusedError,
+  StoreUnavailableError,
+  SymbolsMissingError,
+} from "../domain/errors.ts";
+export type { Listing } from "../domain/listing.ts";
+export { fromEpochDays, toEpochDays } from "../domain/trading-date.ts";
 export type { StoreOptions } from "../stores/open-store.ts";
-export { Aggregator } from "./aggregator.ts";
+export {
+  Aggregator,
+  type LoadOptions,
+  type MissingDays,
+  type RangeOptions,
+  type StoredDate,
+} from "./aggregator.ts";
+export type { OnBadFile } from "./bar-reader.ts";
+export { type BarColumnName, type BarRow, Bars } from "./bars.ts";
+export type { Column, Columns } from "./column.ts";
+export type { CompactedFile, CompactOptions, CompactResult } from "./compact.ts";
+export { Coverage, type CoverageDay, type CoverageParts, type DayStatus, type SkippedFile } from "./coverage.ts";
+export type { MergedDay } from "./merge-day.ts";
+export type { AggregatorOptions } from "./open-parts.ts";
+export type { OutputOptions } from "./output-file.ts";
+export type { Progress, ProgressReport } from "./progress.ts";
+export type { QueryParameter } from "./reading-statement.ts";
+export { type PlainRow, Table } from "./table.ts";

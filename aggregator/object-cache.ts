@@ -1,34 +1,23 @@
-import { createHash } from "node:crypto";
-import { type Stats, statSync, utimesSync } from "node:fs";
-import { join, sep } from "node:path";
 import pLimit, { type LimitFunction } from "p-limit";
-import { StoreRefusedError, StoreUnavailableError } from "../domain/errors.ts";
-import { assertSafeKey } from "../domain/object-keys.ts";
+import { StoreUnavailableError } from "../domain/errors.ts";
 import type { ObjectStore, StoredObject } from "../domain/object-store.ts";
-import { codeOf } from "../stores/error-code.ts";
 import { mapInTurns } from "../stores/file-objects.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import type { CacheFolder } from "./cache-folder.ts";
-import { evictFiles, IN_USE_MS } from "./evict-files.ts";
-import { writeWholeFile } from "./whole-file.ts";
+import { CachedFiles } from "./cached-files.ts";
 
 /** Downloads under way at a time: half of the reads that an S3 store does at once. */
 const PARALLEL = 16;
-/** Bytes of the downloads under way: they are in memory until they are written. */
+/** Bytes of the downloads under way, 64 MiB: they are in memory until they are written. */
 const BYTES_UNDER_WAY = 64 * 1024 * 1024;
+/** 4 GiB: years of batch files and what they were compacted to. */
 const MAX_BYTES = 4 * 1024 ** 3;
-/** After an eviction so much of the room is free, that not every fetch looks through the whole folder. */
-const FREE_SHARE = 0.1;
-/** A use is noted on the file when the last note is so old: well before the file counts as no longer used. */
-const NOTE_USE_MS = IN_USE_MS / 2;
-/** No room on the disk, in the quota, or for a file of this size. */
-const FULL: ReadonlySet<string | undefined> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
 
 /** How an object cache works. */
 export interface ObjectCacheOptions {
   /** Downloads at a time. */
   readonly parallel?: number;
-  /** Bytes that the files of one store may hold; more where one fetch asks for more. */
+  /** Bytes that the files of one store may hold; files used in the last hour stay, even where they are more. */
   readonly maxBytes?: number;
   /** The time, in milliseconds since 1970, by which a file's last use is known. */
   readonly now?: () => number;
@@ -36,7 +25,7 @@ export interface ObjectCacheOptions {
 
 /** What became of an object that was listed: it is in a local file; it was deleted meanwhile; it has other bytes meanwhile. */
 export type FetchResult =
-  | { readonly state: "here"; readonly path: string }
+  | { readonly state: "here"; readonly path: string /** Whether it has just come. */; readonly isNew: boolean }
   | { readonly state: "gone" }
   | { readonly state: "changed" };
 
@@ -47,9 +36,11 @@ export interface FetchProgress {
   readonly bytes: number;
 }
 
-interface CachedObject {
+interface Wanted {
   readonly object: StoredObject;
   readonly path: string;
+  /** Whether it is downloaded although it is here. */
+  readonly isAgain: boolean;
 }
 
 /**
@@ -58,27 +49,23 @@ interface CachedObject {
  */
 export class ObjectCache {
   readonly #store: ObjectStore;
-  readonly #folder: CacheFolder;
-  readonly #maxBytes: number;
-  readonly #now: () => number;
+  readonly #files: CachedFiles;
   readonly #downloads: LimitFunction;
-  readonly #evictions = pLimit(1);
-  readonly #underWay = new ByteBudget(BYTES_UNDER_WAY);
-  /** Bytes in the folder as far as this process knows; undefined until it has looked. */
-  #heldBytes: number | undefined;
+  readonly #budget = new ByteBudget(BYTES_UNDER_WAY);
+  /** Downloads under way, by path. */
+  readonly #arrivals = new Map<string, Promise<FetchResult>>();
 
   constructor(store: ObjectStore, folder: CacheFolder, options: ObjectCacheOptions = {}) {
+    const { parallel = PARALLEL, maxBytes = MAX_BYTES, now = Date.now } = options;
     this.#store = store;
-    this.#folder = folder;
-    this.#maxBytes = options.maxBytes ?? MAX_BYTES;
-    this.#now = options.now ?? Date.now;
-    this.#downloads = pLimit(options.parallel ?? PARALLEL);
+    this.#files = new CachedFiles(folder, { maxBytes, now });
+    this.#downloads = pLimit(parallel);
   }
 
   /**
    * A local file of exactly the bytes of each object as listed, by key. What is not here is downloaded; a file that is
-   * here is trusted by its size: compare its hash before its first use. Objects of a store whose objects are
-   * files are where they are.
+   * here is trusted by its size: compare its hash before its first use, and fetch it again where it is another. Objects of a
+   * store whose objects are files are where they are.
    * @throws the store's error where it is unavailable or refuses: no download begins after it, and what has come stays.
    * @throws StoreRefusedError where the folder has no room or cannot be written.
    */
@@ -87,43 +74,71 @@ export class ObjectCache {
     onProgress?: (progress: FetchProgress) => void,
   ): Promise<Map<string, FetchResult>> {
     const results = new Map<string, FetchResult>();
-    const missing: CachedObject[] = [];
+    const missing: Wanted[] = [];
     await mapInTurns(objects, (object) => {
       const own = this.#store.localPath(object.key);
-      const path = own ?? this.#pathOf(object);
-      if (own !== undefined || this.#isHere(path, object.bytes)) results.set(object.key, { state: "here", path });
-      else missing.push({ object, path });
+      const path = own ?? this.#files.pathOf(object);
+      if (own !== undefined || this.#files.has(path, object.bytes)) {
+        results.set(object.key, { state: "here", path, isNew: false });
+      } else missing.push({ object, path, isAgain: false });
     });
     if (missing.length > 0) await this.#fetchMissing(missing, results, onProgress);
     return results;
   }
 
+  /**
+   * Downloads objects again whose files here were found not to have their bytes. What was here stays until it comes.
+   * @throws as {@link fetch}.
+   */
+  async fetchAgain(objects: readonly StoredObject[]): Promise<Map<string, FetchResult>> {
+    const results = new Map<string, FetchResult>();
+    const wanted: Wanted[] = [];
+    for (const object of objects) {
+      const own = this.#store.localPath(object.key);
+      if (own !== undefined) results.set(object.key, { state: "here", path: own, isNew: false });
+      else wanted.push({ object, path: this.#files.pathOf(object), isAgain: true });
+    }
+    await this.#fetchMissing(wanted, results, undefined);
+    return results;
+  }
+
   async #fetchMissing(
-    missing: readonly CachedObject[],
+    missing: readonly Wanted[],
     results: Map<string, FetchResult>,
     onProgress: ((progress: FetchProgress) => void) | undefined,
   ): Promise<void> {
     const failures: unknown[] = [];
     let files = 0;
     let bytes = 0;
-    await this.#downloads.map(missing, async (each) => {
+    await this.#downloads.map(missing, async (wanted) => {
       if (failures.length > 0) return;
       try {
-        const result = await this.#underWay.hold(each.object.bytes, () => this.#download(each));
-        results.set(each.object.key, result);
+        const result = await this.#arrival(wanted);
+        results.set(wanted.object.key, result);
         files += 1;
-        if (result.state === "here") bytes += each.object.bytes;
+        if (result.state === "here") bytes += wanted.object.bytes;
         onProgress?.({ files, of: missing.length, bytes });
       } catch (error) {
         failures.push(error); // thrown when the downloads beside it have ended
       }
     });
-    await this.#keepWithin(bytes);
+    await this.#files.keepWithin(bytes);
     if (failures.length > 0) throw failures[0];
   }
 
-  async #download({ object, path }: CachedObject): Promise<FetchResult> {
-    if (this.#isHere(path, object.bytes)) return { state: "here", path }; // another has fetched it meanwhile
+  /** Two fetches that want the same object at once wait for one download. */
+  #arrival(wanted: Wanted): Promise<FetchResult> {
+    const begun = this.#arrivals.get(wanted.path);
+    if (begun !== undefined) return begun;
+    const arrival = this.#budget
+      .hold(wanted.object.bytes, () => this.#download(wanted))
+      .finally(() => this.#arrivals.delete(wanted.path));
+    this.#arrivals.set(wanted.path, arrival);
+    return arrival;
+  }
+
+  async #download({ object, path, isAgain }: Wanted): Promise<FetchResult> {
+    if (!isAgain && this.#files.has(path, object.bytes)) return { state: "here", path, isNew: false }; // another has fetched it meanwhile
     const found = await this.#store.read(object.key);
     if (found === undefined) return { state: "gone" };
     if (found.version !== object.mark) return { state: "changed" };
@@ -132,82 +147,7 @@ export class ObjectCache {
         `${this.#store.locate(object.key)} came with ${found.bytes.length} bytes where ${object.bytes} are listed; try again`,
       );
     }
-    await this.#write(path, found.bytes);
-    return { state: "here", path };
-  }
-
-  async #write(path: string, bytes: Uint8Array): Promise<void> {
-    try {
-      try {
-        await writeWholeFile(path, bytes, this.#now());
-      } catch (error) {
-        if (!FULL.has(codeOf(error))) throw error;
-        // Room for what else is under way as well, else each of them looks through the whole folder.
-        await this.#evict((held) => held - Math.max(bytes.length, BYTES_UNDER_WAY));
-        await writeWholeFile(path, bytes, this.#now());
-      }
-    } catch (cause) {
-      const folder = `cache folder ${this.#folder.path}`;
-      const problem = FULL.has(codeOf(cause))
-        ? `${folder} has no room for ${bytes.length} bytes: free space`
-        : `${folder} cannot be written (${codeOf(cause) ?? String(cause)}): check its permissions`;
-      throw new StoreRefusedError(`${problem}, or name another folder as cacheDir`, { cause });
-    }
-  }
-
-  /** Looks through the folder after the first downloads, and whenever there is too much in it. */
-  async #keepWithin(addedBytes: number): Promise<void> {
-    const held = this.#heldBytes === undefined ? undefined : this.#heldBytes + addedBytes;
-    this.#heldBytes = held;
-    if (held !== undefined && held <= this.#maxBytes) return;
-    try {
-      await this.#evict((found) => (found > this.#maxBytes ? this.#maxBytes * (1 - FREE_SHARE) : found));
-    } catch {
-      // The files asked for are here: that others could not be removed is no error of theirs.
-    }
-  }
-
-  #evict(keep: (held: number) => number): Promise<void> {
-    return this.#evictions(async () => {
-      const { path: folder } = this.#folder;
-      const evictable = this.#objectsFolder();
-      this.#heldBytes = await evictFiles({ folder, evictable, keep, nowMs: this.#now() });
-    });
-  }
-
-  /** Whether the file is here in its size. Its use is noted, so that no process evicts it for an hour. */
-  #isHere(path: string, bytes: number): boolean {
-    try {
-      const found = statSync(path, { throwIfNoEntry: false });
-      if (found === undefined || !found.isFile() || found.size !== bytes) return false;
-      this.#noteUse(path, found);
-      return true;
-    } catch {
-      return false; // evicted just now, or in a folder that cannot be read: the download says so
-    }
-  }
-
-  #noteUse(path: string, { atimeMs, mtimeMs }: Stats): void {
-    const now = this.#now();
-    if (now - Math.max(atimeMs, mtimeMs) <= NOTE_USE_MS) return;
-    try {
-      utimesSync(path, now / 1000, mtimeMs / 1000);
-    } catch (error) {
-      if (codeOf(error) === "ENOENT") throw error; // in a read-only folder nothing is evicted
-    }
-  }
-
-  #objectsFolder(): string {
-    return join(this.#folder.path, "objects");
-  }
-
-  /** `objects/raw-data/2024-05-31-batch-3.0a1b2c3d4e5f6071.parquet`: a name from a listing leads nowhere else. */
-  #pathOf({ key, mark }: StoredObject): string {
-    assertSafeKey(key);
-    const nameAt = key.lastIndexOf("/") + 1;
-    const dot = key.lastIndexOf(".");
-    const end = dot > nameAt ? dot : key.length;
-    const hash = createHash("sha256").update(`${key}\n${mark}`).digest("hex").slice(0, 16);
-    return `${this.#objectsFolder()}${sep}${key.slice(0, end)}.${hash}${key.slice(end)}`;
+    await this.#files.write(path, found.bytes);
+    return { state: "here", path, isNew: true };
   }
 }

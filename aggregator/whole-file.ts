@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { codeOf } from "../stores/error-code.ts";
 
 const TEMPORARY_FILE = /^\.[0-9a-f-]{36}\.tmp$/;
 
@@ -12,10 +13,9 @@ const TEMPORARY_FILE = /^\.[0-9a-f-]{36}\.tmp$/;
  * @throws the system's error; no part of the file is left behind.
  */
 export async function writeWholeFile(path: string, bytes: Uint8Array | string, usedAtMs?: number): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const temporaryPath = join(dirname(path), `.${randomUUID()}.tmp`);
   try {
-    const file = await open(temporaryPath, "wx", 0o600);
+    const file = await openNew(temporaryPath);
     try {
       await file.writeFile(bytes);
       if (usedAtMs !== undefined) await file.utimes(usedAtMs / 1000, usedAtMs / 1000);
@@ -28,6 +28,16 @@ export async function writeWholeFile(path: string, bytes: Uint8Array | string, u
     await rm(temporaryPath, { force: true }).catch(() => undefined);
     throw error;
   }
+}
+
+async function openNew(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, "wx", 0o600);
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw error;
+  }
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  return open(path, "wx", 0o600);
 }
 
 /** Whether a file is one that a writer has under way, or left when it was killed. */

@@ -1,11 +1,13 @@
 /** Parses the command line's values. Each parser throws an InvalidArgumentError that says what is allowed. */
 import { InvalidArgumentError } from "commander";
+import type { BarColumnName } from "../aggregator/index.ts";
+import { BAR_COLUMNS } from "../domain/bar-columns.ts";
 import { messageOf } from "../domain/errors.ts";
 import { toSymbol } from "../domain/symbol.ts";
 import { isTradingDate } from "../domain/trading-date.ts";
 import { isUpstreamAddress } from "../lambdas/runtime/environment.ts";
 import { type FaultShares, parseFaultShares } from "../sandbox/faults.ts";
-import { openStore } from "../stores/open-store.ts";
+import { checkStoreAddress } from "../stores/open-store.ts";
 
 /** A date that exists. */
 export function dateArgument(text: string): string {
@@ -25,6 +27,30 @@ export function symbolArgument(text: string): string {
   if (symbol === undefined)
     throw new InvalidArgumentError("Allowed are ASX codes: 3 to 6 of A-Z and 0-9, such as BHP.");
   return symbol;
+}
+
+/** ASX codes of an option that may be given several times. */
+export function moreSymbolsArgument(text: string, earlier: readonly string[] = []): string[] {
+  return [...new Set([...earlier, ...symbolsArgument(text)])];
+}
+
+/** Columns of bars separated by commas. */
+export function columnsArgument(text: string): BarColumnName[] {
+  const names = text.split(",").map((part) => part.trim());
+  const columns = BAR_COLUMNS.map(({ name }) => name).filter((name) => names.includes(name));
+  if (names.every((name) => columns.some((column) => column === name))) return columns;
+  throw new InvalidArgumentError(`Allowed are, with commas: ${BAR_COLUMNS.map(({ name }) => name).join(", ")}.`);
+}
+
+/** A text of an option that may be given several times. */
+export function moreTextArgument(text: string, earlier: readonly string[] = []): string[] {
+  return [...earlier, text];
+}
+
+/** The path of a file or folder. */
+export function pathArgument(text: string): string {
+  if (text === "" || text.includes("\0")) throw new InvalidArgumentError("Allowed is a path.");
+  return text;
 }
 
 /** Dates separated by commas. */
@@ -53,7 +79,7 @@ export function rateArgument(text: string): string {
 /** The address of a store. */
 export function storeArgument(text: string): string {
   try {
-    openStore(text);
+    checkStoreAddress(text);
   } catch (error) {
     throw new InvalidArgumentError(messageOf(error));
   }

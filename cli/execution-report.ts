@@ -72,7 +72,7 @@ async function readSummary(
   { environment }: Terminal,
 ): Promise<ReadSummary> {
   try {
-    const store = openBucket(digest.storeUrl, region, endpointOf(environment));
+    const store = await openBucket(digest.storeUrl, region, endpointOf(environment));
     const summary = await readWrittenSummary(store, runKey(digest.date));
     if (Math.abs(Date.parse(summary.startedAt) - startedAt) < SAME_START_MS) return { store, summary };
     return { problem: `another run, started at ${summary.startedAt}, has replaced it` };
@@ -82,7 +82,7 @@ async function readSummary(
 }
 
 /** Opens a bucket. What a history says opens no folder of this machine. */
-function openBucket(url: string, region: string, endpoint: string | undefined): ObjectStore {
+async function openBucket(url: string, region: string, endpoint: string | undefined): Promise<ObjectStore> {
   if (!url.startsWith("s3://")) {
     throw new InvalidInputError(
       `the execution stored it in ${JSON.stringify(shorten(url, 120))}, which is no s3:// address`,

@@ -18,9 +18,11 @@ process.stderr.on("error", (error: NodeJS.ErrnoException) => {
 
 await runProgram(
   {
+    stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
     interactive: process.stdout.isTTY === true && process.stderr.isTTY === true,
+    width: process.stdout.isTTY === true ? process.stdout.columns : undefined,
     environment: process.env,
     clock: systemClock,
     retryDelayMs: 3_000,

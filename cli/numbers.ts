@@ -21,3 +21,8 @@ export function duration(ms: number): string {
   const minutes = Math.floor(seconds / 60);
   return `${minutes} min ${String(Math.round(seconds - minutes * 60)).padStart(2, "0")} s`;
 }
+
+/** A count with its noun, which has an s at its end unless there is one: `1 file`, `2,104 files`. */
+export function counted(count: number, noun: string): string {
+  return `${whole(count)} ${noun}${count === 1 ? "" : "s"}`;
+}

@@ -1,11 +1,17 @@
 import { Command, CommanderError } from "commander";
-import { InvalidInputError, messageOf } from "../domain/errors.ts";
+import { InvalidInputError } from "../domain/errors.ts";
 import { printable, shorten } from "../domain/text.ts";
+import { inCommandTerms } from "./command-terms.ts";
+import { compactCommand } from "./compact.ts";
 import { executeCommand } from "./execute.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
+import { mergeCommand } from "./merge.ts";
+import { missingCommand } from "./missing.ts";
+import { queryCommand } from "./query.ts";
 import { runCommand } from "./run.ts";
 import { sandboxCommand } from "./sandbox.ts";
 import { showCommand } from "./show.ts";
+import { messageLines } from "./sql-position.ts";
 import { statusCommand } from "./status.ts";
 import { type Terminal, writeLine } from "./terminal.ts";
 
@@ -15,9 +21,12 @@ Examples:
   asx run                                                the last finished trading day
   asx execute --state-machine ARN --wait                 the same where it is deployed
   asx status                                             how the newest date stands
+  asx missing --from 2024-01-02                          which days are not whole, and how to mend them
   asx show --date 2024-05-31 --symbol BHP
+  asx query "select count(*) from bars"
+  asx compact                                            history into few large files, which read faster
 
-Exit codes: 0 done, 1 failed, 2 a run is partial, 64 bad usage, 130 interrupted.
+Exit codes: 0 done, 1 failed, 2 a run is partial or days are missing, 64 bad usage, 130 interrupted.
 Each command's --help says more.`;
 
 /** The most characters of a message about what was typed. */
@@ -33,6 +42,10 @@ export function makeProgram(terminal: Terminal): Command {
     executeCommand(terminal),
     statusCommand(terminal),
     showCommand(terminal),
+    queryCommand(terminal),
+    missingCommand(terminal),
+    mergeCommand(terminal),
+    compactCommand(terminal),
     sandboxCommand(terminal),
   ];
   for (const command of [program, ...commands]) {
@@ -61,7 +74,7 @@ export async function runProgram(terminal: Terminal, args: readonly string[]): P
       terminal.exit(error.exitCode === 0 ? EXIT_CODES.done : EXIT_CODES.usage);
       return;
     }
-    writeLine(terminal.stderr, `asx: ${messageOf(error)}`);
+    writeLine(terminal.stderr, `asx: ${messageLines(error).map(inCommandTerms).join("\n")}`);
     terminal.exit(error instanceof InvalidInputError ? EXIT_CODES.usage : EXIT_CODES.failed);
   }
 }

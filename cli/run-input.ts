@@ -66,7 +66,8 @@ export function datesOf(
   return calendar.isTradingDay(input.date) ? sessionsOf(input, input.date, calendar) : [input.date];
 }
 
-function configuredClosures(environment: Environment): string[] {
+/** The closed dates that the environment names besides the rules'. @throws InvalidInputError for what is no date. */
+export function configuredClosures(environment: Environment): string[] {
   return parseInput(closuresEnvironment, environment, "environment").MARKET_CLOSURES;
 }
 

@@ -3,7 +3,7 @@ import { rawDataPrefix, runKey } from "../domain/object-keys.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
 import type { DayFinding, RunSummary } from "../domain/run-summary.ts";
 import { printable, shellWord } from "../domain/text.ts";
-import { duration, size, whole } from "./numbers.ts";
+import { counted, duration, size, whole } from "./numbers.ts";
 import { renderTable } from "./table.ts";
 
 const MEANINGS: Record<SymbolOutcome, string> = {
@@ -37,11 +37,11 @@ export function describeRun(
   const files = batches.filter(({ key }) => key !== null).length;
   const where = storeOption(store);
   return [
-    `ASX ${date}: ${status} in ${duration(tookMs)}. ${whole(rows)} bars of ${whole(summary.symbols.total)} symbols.`,
+    `ASX ${date}: ${status} in ${duration(tookMs)}. ${counted(rows, "bar")} of ${counted(summary.symbols.total, "symbol")}.`,
     ...(summary.quality?.findings ?? []).map(describeFinding),
     ...remarks(summary),
     ...(asTable ? ["", outcomeTable(summary), ""] : []),
-    `Bars:    ${store.locate(rawDataPrefix(date))}*.parquet (${whole(files)} files, ${size(bytes)})`,
+    `Bars:    ${store.locate(rawDataPrefix(date))}*.parquet (${counted(files, "file")}, ${size(bytes)})`,
     `Summary: ${store.locate(runKey(date))}`,
     `Look:    ${commandPrefix}npx asx show --date ${date} --symbol ${exampleSymbol(summary)}${where}`,
     `         ${commandPrefix}npx asx status --date ${date}${where}`,

@@ -1,9 +1,6 @@
 import { Command } from "commander";
-import type { ObjectStore } from "../domain/object-store.ts";
-import { priceSourceName } from "../lambdas/batch-fetcher/yahoo.ts";
 import { silentMetrics } from "../lambdas/runtime/metrics.ts";
 import type { Environment, Runtime } from "../lambdas/runtime/runtime.ts";
-import { readStoredDay, refuseOtherSource } from "../lambdas/runtime/stored-day.ts";
 import { endpointOf, openStore } from "../stores/open-store.ts";
 import { rateArgument, sourceArgument, storeArgument, symbolsArgument, wholeNumberArgument } from "./arguments.ts";
 import { runDailyWorkflow } from "./daily-workflow.ts";
@@ -23,6 +20,7 @@ import {
 import { withRunLock } from "./run-lock.ts";
 import { showProgress } from "./run-progress.ts";
 import { describeRun, storeOption } from "./run-report.ts";
+import { refuseMixedSources } from "./store-source.ts";
 import { readWrittenSummary } from "./stored-summary.ts";
 import { type Terminal, writeLine } from "./terminal.ts";
 import { openUpstream } from "./upstream.ts";
@@ -46,7 +44,8 @@ Examples:
   asx run --symbols BHP,CBA --date 2024-05-31  just these two
   asx run --json | jq .counts
 
-Running a date again is safe: it fetches only what has no final outcome yet.
+Running a date again is safe: it fetches only what has no final outcome yet. A store has bars of one source:
+a run with another is refused.
 
 Exit codes: 0 complete or market closed, 2 partial, 1 failed, 64 bad usage, 130 interrupted.`;
 
@@ -83,11 +82,11 @@ export function runCommand(terminal: Terminal): Command {
 
 async function run(options: RunOptions, terminal: Terminal): Promise<void> {
   const { stdout, stderr, clock } = terminal;
-  const store = openStore(options.store, { endpoint: endpointOf(terminal.environment) });
+  const store = await openStore(options.store, { endpoint: endpointOf(terminal.environment) });
   const input = runInput(options, terminal);
   const { date } = input;
   const dates = datesOf(input, options, terminal);
-  for (const session of dates) await refuseMixedSources(store, session, options.source, terminal.environment);
+  await refuseMixedSources(store, { dates, source: options.source, environment: terminal.environment });
   const upstream = await openUpstream(options.source, clock.now);
   const display = openDisplay(terminal, options.json !== true);
   const progress = display.line === undefined ? undefined : showProgress(display.line, clock);
@@ -158,18 +157,6 @@ async function run(options: RunOptions, terminal: Terminal): Promise<void> {
     display.stop();
     await upstream.close();
   }
-}
-
-/** Stored bars are not asked for again: those of a made-up market would pass for real ones, or the other way round. */
-async function refuseMixedSources(
-  store: ObjectStore,
-  date: string,
-  source: string,
-  environment: Environment,
-): Promise<void> {
-  const base = source === "live" ? environment["YAHOO_URL"] : source;
-  const expected = base === undefined ? "yahoo" : base === "sandbox" ? "stand-in" : priceSourceName(base);
-  refuseOtherSource(await readStoredDay(store, date), expected);
 }
 
 function environmentOf(options: RunOptions, defaultRate: string): Environment {

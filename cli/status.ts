@@ -10,8 +10,9 @@ import { endpointOf, openStore } from "../stores/open-store.ts";
 import { sha256 } from "../stores/sha256.ts";
 import { dateArgument, storeArgument } from "./arguments.ts";
 import { EXIT_CODES, exitCodeOf } from "./exit-codes.ts";
-import { size, whole } from "./numbers.ts";
+import { counted, size, whole } from "./numbers.ts";
 import { describeFinding, outcomeTable, storeOption } from "./run-report.ts";
+import { sourceOption } from "./store-source.ts";
 import { type Terminal, writeLine } from "./terminal.ts";
 
 interface StatusOptions {
@@ -54,14 +55,17 @@ export function statusCommand(terminal: Terminal): Command {
 }
 
 async function status(options: StatusOptions, terminal: Terminal): Promise<void> {
-  const store = openStore(options.store, { endpoint: endpointOf(terminal.environment) });
+  const store = await openStore(options.store, { endpoint: endpointOf(terminal.environment) });
   const date =
     options.date ?? (await newestDate(store)) ?? createTradingCalendar().lastFinishedTradingDay(terminal.clock.now());
   const bytes = await store.get(runKey(date));
   if (bytes === undefined) {
     const files = await unlistedFiles(store, date);
     if (options.json === true) writeLine(terminal.stdout, JSON.stringify({ date, status: null, files }));
-    else writeLine(terminal.stdout, describeWithoutRun(date, files, store));
+    else {
+      const source = await sourceOption(options.store, terminal.environment);
+      writeLine(terminal.stdout, describeWithoutRun(date, files, { store, source }));
+    }
     terminal.exit(EXIT_CODES.failed);
     return;
   }
@@ -93,10 +97,14 @@ async function checkFile(store: ObjectStore, key: string, batch: BatchEntry): Pr
   return { key, state: sha256(bytes) === batch.sha256 ? "ok" : "changed", rows: batch.rows, bytes: bytes.length };
 }
 
-function describeWithoutRun(date: string, files: readonly FileState[], store: ObjectStore): string {
+function describeWithoutRun(
+  date: string,
+  files: readonly FileState[],
+  { store, source }: { readonly store: ObjectStore; readonly source: string },
+): string {
   if (files.length === 0)
-    return `ASX ${date}: ${store.url} holds nothing. Fetch it: npx asx run --date ${date}${storeOption(store)}`;
-  return `ASX ${date}: no run summary, but ${whole(files.length)} files: a run is under way, or broke off. Run the date again.`;
+    return `ASX ${date}: ${store.url} holds nothing. Fetch it: npx asx run --date ${date}${storeOption(store)}${source}`;
+  return `ASX ${date}: no run summary, but ${counted(files.length, "file")}: a run is under way, or broke off. Run the date again.`;
 }
 
 function describeRunState(
@@ -114,7 +122,7 @@ function describeRunState(
     "",
     outcomeTable(summary),
     "",
-    `Bars:    ${whole(rows)} of ${whole(symbols.total)} symbols, in ${whole(files.length)} files (${size(bytes)})`,
+    `Bars:    ${whole(rows)} of ${counted(symbols.total, "symbol")}, in ${counted(files.length, "file")} (${size(bytes)})`,
     `Symbols: ${printable(list)}`,
     ...(summary.quality === undefined ? [] : [`Traded:  ${describeTraded(summary.quality)}`]),
     `Asked:   ${describeUpstream(summary)}`,
@@ -149,15 +157,15 @@ function describeUpstream({ upstream, attempts }: RunSummary): string {
   const { requests, retries, rateLimited, breakerOpenings } = upstream;
   const rounds = attempts === 1 ? "" : `, in ${attempts} rounds`;
   return (
-    `${whole(requests)} requests, ${whole(retries)} of them retries, ${whole(rateLimited)} answered 429${rounds}` +
+    `${counted(requests, "request")}, ${whole(retries)} of them retries, ${whole(rateLimited)} answered 429${rounds}` +
     (breakerOpenings === 0 ? "" : `; ${whole(breakerOpenings)} batches stopped asking an ailing provider`)
   );
 }
 
 function describeTraded({ traded, usual }: DayQuality): string {
   if (usual === null || usual === 0)
-    return `${whole(traded)} symbols; too few whole sessions are stored before it to compare with`;
-  return `${whole(traded)} symbols, ${Math.round((traded / usual) * 100)} % of the ${whole(usual)} that are usual`;
+    return `${counted(traded, "symbol")}; too few whole sessions are stored before it to compare with`;
+  return `${counted(traded, "symbol")}, ${Math.round((traded / usual) * 100)} % of the ${whole(usual)} that are usual`;
 }
 
 function withReason({ symbol, reason }: SymbolReport): string {

@@ -3,12 +3,16 @@ import type { Environment } from "../lambdas/runtime/runtime.ts";
 
 /** What a command uses of the process, handed in. */
 export interface Terminal {
+  /** What is given to read, where a command is told to. */
+  readonly stdin: NodeJS.ReadableStream;
   /** Results. */
   readonly stdout: NodeJS.WritableStream;
   /** Logs, progress and errors. */
   readonly stderr: NodeJS.WritableStream;
   /** Whether a person watches: progress and tables are for terminals. */
   readonly interactive: boolean;
+  /** Characters in a line of the terminal that results go to; undefined where they go elsewhere. */
+  readonly width: number | undefined;
   readonly environment: Environment;
   readonly clock: Clock;
   /** How long the local workflow waits before it tries a state again, in milliseconds: shorter than when deployed, as a person waits too. */

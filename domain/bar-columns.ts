@@ -45,10 +45,20 @@ export const DIGEST_METADATA_KEY = "asx-eod.sha256";
 /** Key of the file metadata entry that names where the bars came from. */
 export const SOURCE_METADATA_KEY = "asx-eod.source";
 
-function column(name: string, field: keyof Bar, type: ColumnType, description: string): BarColumn {
+function column<const Name extends string>(
+  name: Name,
+  field: keyof Bar,
+  type: ColumnType,
+  description: string,
+): BarColumn & { readonly name: Name } {
   return { name, field, type, nullable: false, description };
 }
 
-function nullable(name: string, field: keyof Bar, type: ColumnType, description: string): BarColumn {
+function nullable<const Name extends string>(
+  name: Name,
+  field: keyof Bar,
+  type: ColumnType,
+  description: string,
+): BarColumn & { readonly name: Name } {
   return { name, field, type, nullable: true, description };
 }

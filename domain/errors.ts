@@ -92,6 +92,18 @@ export class DateNotStoredError extends AsxEodError {
   readonly kind = "terminal";
 }
 
+/** A query over stored bars failed in the engine: its message says why. */
+export class QueryFailedError extends AsxEodError {
+  override readonly name = "QueryFailedError";
+  readonly kind = "terminal";
+}
+
+/** A query did not end in its time, and was ended. */
+export class QueryTimeoutError extends AsxEodError {
+  override readonly name = "QueryTimeoutError";
+  readonly kind = "transient";
+}
+
 /** A store could not be reached or answered with a fault of its own. Never used for an absent key. */
 export class StoreUnavailableError extends AsxEodError {
   override readonly name = "StoreUnavailableError";

@@ -10,12 +10,14 @@ const SYMBOLS_PREFIX = "symbols/";
 const RAW_DATA_PREFIX = "raw-data/";
 const RUNS_PREFIX = "runs/";
 const REVISIONS_PREFIX = "revisions/";
+const CURATED_PREFIX = "curated/";
 
 const SYMBOLS_KEY = /^symbols\/(\d{4}-\d{2}-\d{2})-symbols\.csv$/;
 const RAW_DATA_KEY = /^raw-data\/(\d{4}-\d{2}-\d{2})(?:-batch-(0|[1-9]\d{0,5}))?\.parquet$/;
 const RUN_KEY = /^runs\/(\d{4}-\d{2}-\d{2})\.json$/;
 const RUN_LOCK_KEY = /^runs\/(\d{4}-\d{2}-\d{2})\.lock$/;
 
+const CURATED_KEY = /^curated\/bars-(\d{4}(?:-\d{2}-\d{2})?)-([0-9a-f]{16})\.parquet$/;
 const REVISIONS_KEY = /^revisions\/(\d{4}-\d{2}-\d{2})(?:-batch-(0|[1-9]\d{0,5}))?\.json$/;
 
 /** What a key under `raw-data/` names: a batch of a trading date, or (batch number null) all of its symbols. */
@@ -30,6 +32,9 @@ export const symbolsPrefix = SYMBOLS_PREFIX;
 export const rawDataFolder = RAW_DATA_PREFIX;
 /** Prefix under which the run summaries lie. */
 export const runsPrefix = RUNS_PREFIX;
+
+/** Prefix under which the compacted files lie. */
+export const curatedPrefix = CURATED_PREFIX;
 
 /** Prefix under which the records of changed bars lie. */
 export const revisionsPrefix = REVISIONS_PREFIX;
@@ -76,6 +81,32 @@ export function revisionsKey({ date, batchNumber }: RawDataName): string {
 /** What a revisions key names. */
 export function parseRevisionsKey(key: string): RawDataName | undefined {
   return checkedName(REVISIONS_KEY.exec(key));
+}
+
+/** Key of the manifest of the compacted files. */
+export const curatedManifestKey = `${CURATED_PREFIX}manifest.json`;
+
+/** What a compacted file's key names: the year or the date that it holds, and the beginning of its SHA-256. */
+export interface CuratedName {
+  /** `YYYY` or `YYYY-MM-DD`. */
+  readonly period: string;
+  /** 16 hexadecimal digits: files of other bytes have other keys, and a file is never changed. */
+  readonly hash: string;
+}
+
+/** Key of a compacted file. */
+export function curatedKey({ period, hash }: CuratedName): string {
+  const key = `${CURATED_PREFIX}bars-${period}-${hash}.parquet`;
+  if (parseCuratedKey(key) !== undefined) return key;
+  throw new InvalidInputError(`a compacted file of ${quote(period, 40)} with the hash ${quote(hash, 40)} has no key`);
+}
+
+/** What a compacted file's key names. */
+export function parseCuratedKey(key: string): CuratedName | undefined {
+  const match = CURATED_KEY.exec(key);
+  const [, period, hash] = match ?? [];
+  if (period === undefined || hash === undefined) return undefined;
+  return period.length === 4 || isTradingDate(period) ? { period, hash } : undefined;
 }
 
 /** Key of a date's run summary. */

@@ -34,6 +34,8 @@ export interface ObjectStore {
    *   like that too: read again and compare.
    */
   replace(key: string, bytes: Uint8Array, version: string | undefined): Promise<void>;
+  /** Removes an object; one that is not there is no error. Only for what nobody has to find: a removal cannot be undone. */
+  remove(key: string): Promise<void>;
   /** Size and mark of an object, or undefined where there is none. */
   head(key: string): Promise<StoredObject | undefined>;
   /** The same of many objects, in the order asked, in few requests: of thousands too. */

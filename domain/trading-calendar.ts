@@ -1,5 +1,5 @@
 import { Temporal } from "temporal-polyfill";
-import { addDays, dateInSydney, settledInstant } from "./trading-date.ts";
+import { addDays, dateInSydney, settledInstant, toEpochDays } from "./trading-date.ts";
 
 /**
  * Days the exchange was closed, or will be, by no rule: the last day of 1999, ANZAC Day observed on
@@ -33,12 +33,12 @@ export function createTradingCalendar(addedClosures: Iterable<string> = []): Tra
   const holidaysByYear = new Map<number, ReadonlySet<string>>();
 
   function isTradingDay(date: string): boolean {
-    const day = Temporal.PlainDate.from(date);
-    if (day.dayOfWeek >= SATURDAY || closures.has(date)) return false;
-    let holidays = holidaysByYear.get(day.year);
+    if (dayOfWeek(date) >= SATURDAY || closures.has(date)) return false;
+    const year = Number(date.slice(0, 4));
+    let holidays = holidaysByYear.get(year);
     if (holidays === undefined) {
-      holidays = holidaysOf(day.year);
-      holidaysByYear.set(day.year, holidays);
+      holidays = holidaysOf(year);
+      holidaysByYear.set(year, holidays);
     }
     return !holidays.has(date);
   }
@@ -62,6 +62,11 @@ export function createTradingCalendar(addedClosures: Iterable<string> = []): Tra
       return days;
     },
   };
+}
+
+/** Monday is 1, Sunday 7. Day 0, 1 January 1970, was a Thursday. */
+function dayOfWeek(date: string): number {
+  return ((((toEpochDays(date) + 3) % 7) + 7) % 7) + 1;
 }
 
 /** The closed dates of a year by rule. Some fall on weekends; those change nothing. */

@@ -68,12 +68,12 @@ export function closingInstant(date: string): number {
 
 /** The date `days` calendar days later (earlier where negative). */
 export function addDays(date: string, days: number): string {
-  return Temporal.PlainDate.from(date).add({ days }).toString();
+  return fromEpochDays(toEpochDays(date) + days);
 }
 
 /** Calendar days from one date to another: positive where `to` is later. */
 export function daysBetween(from: string, to: string): number {
-  return Temporal.PlainDate.from(from).until(to, { largestUnit: "days" }).days;
+  return toEpochDays(to) - toEpochDays(from);
 }
 
 const DAY_MS = 86_400_000;

@@ -5,7 +5,7 @@ import { GlueCatalogTable } from "@cdktf/provider-aws/lib/glue-catalog-table/ind
 import { Construct } from "constructs";
 import { BAR_COLUMNS, type ColumnType } from "../domain/bar-columns.ts";
 import { rawDataFolder, symbolsPrefix } from "../domain/object-keys.ts";
-import { SYMBOLS_CSV_COLUMNS } from "../lambdas/runtime/symbols-csv.ts";
+import { SYMBOLS_CSV_COLUMNS } from "../stores/symbols-csv.ts";
 import type { Deployment } from "./deployment.ts";
 import { PrivateBucket } from "./private-bucket.ts";
 

@@ -119,6 +119,15 @@ export function createLocalStore(folder: string, now: () => number = Date.now): 
       }
     },
 
+    async remove(key) {
+      const path = pathOf(key);
+      try {
+        await rm(path, { force: true });
+      } catch (error) {
+        throw storeError(`cannot remove ${path}`, error);
+      }
+    },
+
     async head(key) {
       const path = pathOf(key);
       try {
@@ -161,7 +170,8 @@ export function createLocalStore(folder: string, now: () => number = Date.now): 
       const keys: string[] = [];
       const isFlat = await collectKeys(root, below, prefix, keys);
       const groups = groupKeys(keys, prefix, delimiter);
-      if (isFlat && mark !== undefined && mark === settledMark(folder, now())) knownGroups.set(question, { mark, groups });
+      if (isFlat && mark !== undefined && mark === settledMark(folder, now()))
+        knownGroups.set(question, { mark, groups });
       return groups;
     },
 

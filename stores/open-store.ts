@@ -3,7 +3,6 @@ import { InvalidInputError } from "../domain/errors.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
 import { quote } from "../domain/text.ts";
 import { createLocalStore } from "./local-store.ts";
-import { createS3Store } from "./s3-store.ts";
 
 const S3_ADDRESS = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*))?$/;
 /** Characters that no folder's name needs and that a terminal would obey. */
@@ -23,27 +22,51 @@ export function endpointOf(environment: Readonly<Record<string, string | undefin
   return environment["AWS_ENDPOINT_URL_S3"] ?? environment["AWS_ENDPOINT_URL"];
 }
 
+/** What code of ours decides besides. */
+export interface OpenStoreOptions extends StoreOptions {
+  /** Time in which S3 answers for a page of a listing or is given up, in milliseconds; without it the SDK tries for longer. */
+  readonly listingTimeoutMs?: number | undefined;
+}
+
+/** What an address says. */
+type Address = { readonly folder: string } | { readonly bucket: string; readonly prefix: string };
+
 /**
  * Opens the store of an address: `file:./data`, `file:///srv/data`, `s3://bucket` or `s3://bucket/folder`.
  * A relative folder is meant from the working directory. Nothing is touched yet.
  * @throws InvalidInputError for any other address.
  */
-export function openStore(url: string, { endpoint, region }: StoreOptions = {}): ObjectStore {
+export async function openStore(url: string, options: OpenStoreOptions = {}): Promise<ObjectStore> {
+  const address = addressOf(url);
+  if ("folder" in address) return createLocalStore(address.folder);
+  const { endpoint, region, listingTimeoutMs } = options;
+  // The AWS SDK takes longer to load than all the rest: who reads a folder does not wait for it.
+  const { createS3Store } = await import("./s3-store.ts");
+  const configuration = {
+    ...(endpoint !== undefined && { endpoint, forcePathStyle: true }),
+    ...(region !== undefined && { region }),
+  };
+  return createS3Store(address, configuration, { listingTimeoutMs });
+}
+
+/**
+ * Refuses what {@link openStore} would.
+ * @throws InvalidInputError for what is no address of a store.
+ */
+export function checkStoreAddress(url: string): void {
+  addressOf(url);
+}
+
+function addressOf(url: string): Address {
   if (typeof url !== "string") throw refused(url); // a notebook need not know types
-  if (url.startsWith("file:")) return createLocalStore(folderOf(url));
+  if (url.startsWith("file:")) return { folder: folderOf(url) };
   const match = S3_ADDRESS.exec(url);
   const bucket = match?.[1];
   if (bucket === undefined) throw refused(url);
   const below = match?.[2] ?? "";
   const prefix = below.endsWith("/") ? below.slice(0, -1) : below;
   if (below !== "" && !prefix.split("/").every((name) => FOLDER_NAME.test(name))) throw refused(url);
-  return createS3Store(
-    { bucket, prefix },
-    {
-      ...(endpoint !== undefined && { endpoint, forcePathStyle: true }),
-      ...(region !== undefined && { region }),
-    },
-  );
+  return { bucket, prefix };
 }
 
 function folderOf(url: string): string {

@@ -1,8 +1,10 @@
 import { Readable } from "node:stream";
 import {
+  DeleteObjectCommand,
   GetObjectCommand,
   type _Object as ListedContent,
   ListObjectsV2Command,
+  type ListObjectsV2CommandInput,
   type ListObjectsV2CommandOutput,
   PutObjectCommand,
   type PutObjectCommandInput,
@@ -38,6 +40,14 @@ const PARALLEL_LISTINGS = 8;
 /** Bounds a body's arrival, in milliseconds: the client's own time-outs end with the answer's headers. */
 const BODY_TIMEOUT_MS = 60_000;
 
+/** How long is waited, in milliseconds. */
+export interface S3StoreTimeouts {
+  /** For an object's bytes, once its answer has begun: a minute unless given. */
+  readonly bodyTimeoutMs?: number | undefined;
+  /** For a page of a listing, from the first try to the last; as long as the SDK tries unless given. */
+  readonly listingTimeoutMs?: number | undefined;
+}
+
 /** Where an S3 store lies. */
 export interface S3Location {
   readonly bucket: string;
@@ -49,7 +59,7 @@ export interface S3Location {
 export function createS3Store(
   { bucket, prefix }: S3Location,
   configuration: S3ClientConfig = {},
-  bodyTimeoutMs = BODY_TIMEOUT_MS,
+  { bodyTimeoutMs = BODY_TIMEOUT_MS, listingTimeoutMs }: S3StoreTimeouts = {},
 ): ObjectStore {
   const client = new S3Client({ ...CLIENT_DEFAULTS, ...configuration });
   const reads = pLimit(PARALLEL_READS);
@@ -61,10 +71,16 @@ export function createS3Store(
     return { Bucket: bucket, Key: `${below}${key}` };
   }
 
+  /** A page of a listing. The SDK's own time-outs are those of one try. */
+  function listed(asked: ListObjectsV2CommandInput): Promise<ListObjectsV2CommandOutput> {
+    const bounds = listingTimeoutMs === undefined ? {} : { abortSignal: AbortSignal.timeout(listingTimeoutMs) };
+    return client.send(new ListObjectsV2Command(asked), bounds);
+  }
+
   /** A HEAD request cannot tell a missing bucket from a missing key; a listing can, and gives the key itself first. */
   async function look(key: string): Promise<StoredObject | undefined> {
     const { Bucket, Key } = objectName(key);
-    const page = await client.send(new ListObjectsV2Command({ Bucket, Prefix: Key, MaxKeys: 1 }));
+    const page = await listed({ Bucket, Prefix: Key, MaxKeys: 1 });
     const [first] = page.Contents ?? [];
     return first?.Key === Key ? listedObject(key, first) : undefined;
   }
@@ -115,7 +131,7 @@ export function createS3Store(
     let token: string | undefined;
     try {
       for (;;) {
-        const page = await client.send(new ListObjectsV2Command({ ...asked, ContinuationToken: token }));
+        const page = await listed({ ...asked, ContinuationToken: token });
         yield page;
         if (page.IsTruncated !== true) return;
         token = page.NextContinuationToken;
@@ -183,6 +199,15 @@ export function createS3Store(
     replace: (key, bytes, version) =>
       write(key, bytes, version === undefined ? { IfNoneMatch: "*" } : { IfMatch: version }),
 
+    async remove(key) {
+      const name = objectName(key);
+      try {
+        await client.send(new DeleteObjectCommand(name));
+      } catch (error) {
+        if (!isAbsent(error)) throw storeError(`cannot remove ${url}/${key}`, error);
+      }
+    },
+
     head: (key) => reads(head, key),
 
     async stat(keys) {
@@ -223,7 +248,9 @@ interface AnswerBody {
 }
 
 async function readWhole(body: AnswerBody, what: string, timeoutMs: number): Promise<Uint8Array> {
-  const late = new StoreUnavailableError(`${what} did not arrive within ${timeoutMs} ms; try again`);
+  const late = new StoreUnavailableError(`${what} did not arrive within ${timeoutMs} ms; try again`, {
+    cause: new DOMException("the body stopped", "TimeoutError"),
+  });
   const timer = setTimeout(() => {
     if (body instanceof Readable) body.destroy(late);
   }, timeoutMs);
@@ -255,7 +282,9 @@ function isConflict(error: unknown): boolean {
 
 function storeError(what: string, cause: unknown): Error {
   if (cause instanceof StoreUnavailableError || cause instanceof StoreRefusedError) return cause;
-  const detail = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
+  const isLate = cause instanceof Error && cause.name === "AbortError"; // by nobody but the signal of a listing
+  const error = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
+  const detail = isLate ? "it did not answer in time" : error;
   const status = cause instanceof S3ServiceException ? (cause.$metadata.httpStatusCode ?? 0) : 0;
   if (status >= 300 && status < 500 && status !== 408 && status !== 409 && status !== 429) {
     return new StoreRefusedError(

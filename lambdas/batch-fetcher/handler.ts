@@ -28,4 +28,6 @@ export function createBatchFetcher(environment: Environment, runtime: Runtime): 
 }
 
 /** The Lambda's entry. */
-export const handler = lazyHandler(() => createBatchFetcher(process.env, createLambdaRuntime(NAME, process.env)));
+export const handler = lazyHandler(async () =>
+  createBatchFetcher(process.env, await createLambdaRuntime(NAME, process.env)),
+);

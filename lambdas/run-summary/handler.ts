@@ -19,4 +19,6 @@ export function createRunSummary(environment: Environment, runtime: Runtime): Ha
 }
 
 /** The Lambda's entry. */
-export const handler = lazyHandler(() => createRunSummary(process.env, createLambdaRuntime(NAME, process.env)));
+export const handler = lazyHandler(async () =>
+  createRunSummary(process.env, await createLambdaRuntime(NAME, process.env)),
+);

@@ -11,9 +11,9 @@ import {
 import type { SymbolReport } from "../../domain/batch.ts";
 import { compareSymbols } from "../../domain/symbol.ts";
 import { toEpochDays } from "../../domain/trading-date.ts";
+import { batchDigest } from "../../stores/batch-digest.ts";
+import type { BatchContents } from "../../stores/batch-file-reader.ts";
 import { SEAL_METADATA_KEY, sealFile, UNSEALED } from "../../stores/file-seal.ts";
-import { batchDigest } from "./batch-digest.ts";
-import type { BatchContents } from "./batch-file-reader.ts";
 
 /**
  * Encodes a batch file: the bars sorted by symbol, Snappy, one row group; in the file's metadata the

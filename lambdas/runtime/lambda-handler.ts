@@ -39,10 +39,10 @@ export function createHandler<Message>(name: string, runtime: Runtime, useCase: 
 }
 
 /** A handler made on its first call, so that loading the module needs no environment. */
-export function lazyHandler<Message>(create: () => Handler<Message>): Handler<Message> {
+export function lazyHandler<Message>(create: () => Handler<Message> | Promise<Handler<Message>>): Handler<Message> {
   let handler: Handler<Message> | undefined;
   return async (event, invocation) => {
-    handler ??= create();
+    handler ??= await create();
     return handler(event, invocation);
   };
 }

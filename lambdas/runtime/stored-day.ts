@@ -2,8 +2,8 @@ import { isFinal, type SymbolReport } from "../../domain/batch.ts";
 import { InvalidInputError, StoredFileError } from "../../domain/errors.ts";
 import { parseRawDataKey, rawDataPrefix } from "../../domain/object-keys.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
+import { type BatchContents, decodeBatchFile } from "../../stores/batch-file-reader.ts";
 import { sha256 } from "../../stores/sha256.ts";
-import { type BatchContents, decodeBatchFile } from "./batch-file-reader.ts";
 
 /** A batch file as it is stored. */
 export interface StoredBatchFile {

@@ -19,4 +19,6 @@ export function createSymbolUpdater(environment: Environment, runtime: Runtime):
 }
 
 /** The Lambda's entry. */
-export const handler = lazyHandler(() => createSymbolUpdater(process.env, createLambdaRuntime(NAME, process.env)));
+export const handler = lazyHandler(async () =>
+  createSymbolUpdater(process.env, await createLambdaRuntime(NAME, process.env)),
+);

@@ -10,6 +10,7 @@ import type { ObjectStore } from "../../domain/object-store.ts";
 import { encodeBatchFile } from "../../lambdas/runtime/batch-file-writer.ts";
 import { createLocalStore } from "../../stores/local-store.ts";
 import { sha256 } from "../../stores/sha256.ts";
+import { rowOfBar } from "../support/bar-rows.ts";
 
 const DAY = "2024-05-31";
 
@@ -20,10 +21,10 @@ let aggregator: Aggregator;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "asx-eod-test-"));
   store = createLocalStore(folder);
-  aggregator = await Aggregator.open(`file:${folder}`);
+  aggregator = await Aggregator.open(`file:${folder}`, { cacheDir: join(folder, "cache") });
 });
 afterEach(async () => {
-  aggregator.close();
+  await aggregator.close();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -75,8 +76,6 @@ async function putSummary(
   await store.put(`runs/${DAY}.json`, new TextEncoder().encode(JSON.stringify(summary)));
 }
 
-const symbols = (bars: readonly Bar[]): string[] => bars.map(({ symbol }) => symbol);
-
 describe("loading a date", () => {
   it("merges every batch and gives back each value, in order of symbol", async () => {
     const bars = [
@@ -86,19 +85,19 @@ describe("loading a date", () => {
     ];
     await put("-batch-0", bars.slice(0, 2));
     await put("-batch-1", bars.slice(2));
-    expect(await aggregator.loadDate(DAY)).toEqual(bars);
+    expect((await aggregator.loadDate(DAY)).toRows()).toEqual(bars.map(rowOfBar));
   });
 
   it("reads just the files that the run summary names", async () => {
     const named = await put("-batch-0", [bar("BHP")]);
     await put("-batch-1", [bar("CBA")]);
     await putSummary([named]);
-    expect(symbols(await aggregator.loadDate(DAY))).toEqual(["BHP"]);
+    expect((await aggregator.loadDate(DAY)).symbols).toEqual(["BHP"]);
   });
 
   it("reads the older form with all symbols in one file", async () => {
     await put("", [bar("BHP", { batchNumber: null })]);
-    expect(await aggregator.loadDate(DAY)).toEqual([bar("BHP", { batchNumber: null })]);
+    expect((await aggregator.loadDate(DAY)).toRows()).toEqual([rowOfBar(bar("BHP", { batchNumber: null }))]);
   });
 
   it("gives a symbol of both forms once, as fetched last", async () => {
@@ -107,7 +106,7 @@ describe("loading a date", () => {
       bar("BHP", { close: 44.1, fetchTimestamp: 1 }),
       bar("CBA", { close: 44.1, fetchTimestamp: 2 }),
     ]);
-    const closes = (await aggregator.loadDate(DAY)).map(({ symbol, close }) => [symbol, close]);
+    const closes = (await aggregator.loadDate(DAY)).toRows().map(({ symbol, close }) => [symbol, close]);
     expect(closes).toEqual([
       ["BHP", 44],
       ["CBA", 44.1],
@@ -118,14 +117,14 @@ describe("loading a date", () => {
     await put("-batch-0", [bar("BHP")]);
     await store.put(`raw-data/${DAY}-batch-0.parquet.bak`, new Uint8Array(4));
     await store.put(`raw-data/${DAY}-notes.txt`, new Uint8Array(4));
-    expect(symbols(await aggregator.loadDate(DAY))).toEqual(["BHP"]);
+    expect((await aggregator.loadDate(DAY)).symbols).toEqual(["BHP"]);
   });
 
   it("gives no bar of a closed day, and of empty batches", async () => {
     await putSummary([], "market-closed");
-    expect(await aggregator.loadDate(DAY)).toEqual([]);
+    expect((await aggregator.loadDate(DAY)).toRows()).toEqual([]);
     await putSummary([await put("-batch-0", [])]);
-    expect(await aggregator.loadDate(DAY)).toEqual([]);
+    expect((await aggregator.loadDate(DAY)).toRows()).toEqual([]);
   });
 
   it("fills columns that an older file lacks with null", async () => {
@@ -139,8 +138,8 @@ describe("loading a date", () => {
     connection.closeSync();
     instance.closeSync();
     await store.put(`raw-data/${DAY}.parquet`, (await createLocalStore(folder).get("old.parquet")) ?? new Uint8Array());
-    expect(await aggregator.loadDate(DAY)).toMatchObject([
-      { symbol: "BHP", volume: 5, adjustedClose: null, dividend: null, batchNumber: null },
+    expect((await aggregator.loadDate(DAY)).toRows()).toMatchObject([
+      { symbol: "BHP", volume: 5, adjusted_close: null, dividend: null, batch_number: null },
     ]);
   });
 
@@ -151,6 +150,45 @@ describe("loading a date", () => {
   ])("of %s is an error", async (date, error) => {
     await expect(aggregator.loadDate(date)).rejects.toThrow(error);
   });
+});
+
+describe("opening a store", () => {
+  it.each([
+    { timeoutMs: Number.POSITIVE_INFINITY },
+    { timeoutMs: 0 },
+    { timeoutMs: 3e9 },
+    { memoryLimit: "much" },
+    { cacheDir: "" },
+    { closedDates: ["2024-02-30"] },
+  ])("refuses %j", async (options) => {
+    await expect(Aggregator.open(`file:${folder}`, options)).rejects.toThrow(InvalidInputError);
+  });
+
+  it("refuses a folder that is not there, and options that it does not know", async () => {
+    await expect(Aggregator.open(`file:${folder}/typo`)).rejects.toThrow("there is no such folder");
+    await put("-batch-0", [bar("BHP"), bar("CBA")]);
+    const mistyped: object = { symbol: ["BHP"] };
+    await expect(aggregator.loadAll(mistyped)).rejects.toThrow("symbol");
+  });
+});
+
+it("days that are still to come are named, and the range is not complete", async () => {
+  const asx = await Aggregator.open(`file:${folder}`, {
+    cacheDir: join(folder, "cache"),
+    now: () => Date.parse("2024-05-31T10:00:00Z"),
+  });
+  const { coverage } = await asx.loadDateRange("2024-06-03", "2024-06-04");
+  expect([coverage.isComplete, coverage.notSettled]).toEqual([false, ["2024-06-03", "2024-06-04"]]);
+  expect(String(coverage)).toContain("2 trading days not settled yet: 2024-06-03, 2024-06-04");
+  await asx.close();
+});
+
+it("a closed aggregator answers nothing", async () => {
+  const asx = await Aggregator.open(`file:${folder}`, { cacheDir: join(folder, "cache") });
+  await asx.close();
+  for (const answer of [asx.dates(), asx.loadAll(), asx.listings(DAY), asx.compact()]) {
+    await expect(answer).rejects.toThrow("the aggregator is closed");
+  }
 });
 
 describe("loading a damaged date", () => {
@@ -197,7 +235,7 @@ describe("loading a damaged date", () => {
   it("names a file that holds another date", async () => {
     const bytes = await encodeBatchFile({ bars: [bar("BHP", { date: "2024-05-30" })], reports: [] });
     await store.put(`raw-data/${DAY}-batch-0.parquet`, bytes);
-    await expectRefused("BHP has the date 2024-05-30");
+    await expectRefused("batch-0.parquet has bars of 2024-05-30, not of 2024-05-31");
   });
 
   it("names a run summary that cannot be read", async () => {

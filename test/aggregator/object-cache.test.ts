@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat, truncate } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join, relative } from "node:path";
 import { DeleteObjectCommand, S3Client } from "@aws-sdk/client-s3";
@@ -145,6 +145,20 @@ describe("objects of S3 in the cache", () => {
     expect(gets()).toHaveLength(2);
   });
 
+  it("are fetched again where their bytes were found to be others", async () => {
+    const objects = await putBatches(3);
+    const listed = await store.list("raw-data/");
+    await cacheOf().fetch(listed);
+    const [damaged = ""] = (await cachedFiles()).filter((path) => path.includes("-batch-0."));
+    await writeFile(damaged, new Uint8Array(1_000).fill(77));
+    front.requests.length = 0;
+    const cache = cacheOf();
+    expect(await bytesOf((await cache.fetch(listed)).get(listed[0]?.key ?? ""))).toEqual(Buffer.alloc(1_000, 77));
+    await cache.fetchAgain(listed.slice(0, 1));
+    await expectHere(await cache.fetch(listed), objects);
+    expect(gets()).toHaveLength(1);
+  });
+
   it("are told apart where only the letters' case or the mark differs", async () => {
     const memory = createMemoryStore();
     for (const [index, key] of ["runs/a.json", "runs/A.json", "runs/a"].entries()) {
@@ -199,6 +213,21 @@ describe("a fetch", () => {
     };
     expect((await cacheOf().fetch(await store.list("raw-data/"))).size).toBe(60);
     expect(most).toBe(16);
+  });
+
+  it("waits for the download of another fetch of the same cache, and does not ask again", async () => {
+    const objects = await putBatches(40);
+    const listed = await store.list("raw-data/");
+    const held = Promise.withResolvers<undefined>();
+    hinder = async (request) => (request.includes("-batch-0.") ? held.promise : undefined);
+    const cache = cacheOf();
+    const first = cache.fetch(listed);
+    const second = cache.fetch(listed, ({ files }) => {
+      if (files === 39) held.resolve(undefined);
+    });
+    await expectHere(await second, objects);
+    await expectHere(await first, objects);
+    expect(gets()).toHaveLength(40);
   });
 
   it("has at most 64 MiB under way, and a larger object alone", async () => {
@@ -261,8 +290,11 @@ describe("a fetch", () => {
     const objects = await putBatches(3, local);
     const results = await cacheOf(local).fetch(await local.list("raw-data/"));
     await expectHere(results, objects);
-    for (const [key, result] of results) expect(result).toEqual({ state: "here", path: join(data, key) });
+    for (const [key, result] of results) expect(result).toEqual({ state: "here", path: join(data, key), isNew: false });
     expect(await readdir(folder)).toEqual(["data"]);
+    const again = await cacheOf(local).fetchAgain(await local.list("raw-data/"));
+    for (const [key, result] of again) expect(result).toEqual({ state: "here", path: join(data, key), isNew: false });
+    expect(await local.list("raw-data/")).toHaveLength(3);
   });
 
   it("of nothing asks nothing", async () => {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import * as z from "zod";
 import { runSummary } from "../../domain/run-summary.ts";
+import { encodeBatchFile } from "../../lambdas/runtime/batch-file-writer.ts";
 import { type Delivery, type RunningSandbox, startSandbox } from "../../sandbox/server.ts";
 import { startS3Server } from "../support/s3-server.ts";
 import { EVENING } from "../support/test-runtime.ts";
@@ -184,6 +185,30 @@ describe("asx run", () => {
     expect(stderr).toContain("holds bars of another source (stand-in, this run has yahoo)");
   });
 
+  it("does not put real bars beside made-up ones of other dates, and says what to do", async () => {
+    await run();
+    requests = 0;
+    const { stdout, stderr, exitCode } = await asx(["run", "--store", store, "--date", "2024-05-30"]);
+    expect({ stdout, exitCode, requests }).toEqual({ stdout: "", exitCode: 64, requests: 0 });
+    expect(stderr).toContain(`${store} holds bars of another source (raw-data/${DAY}-batch-0.parquet: stand-in,`);
+    expect(stderr).toContain("say --source sandbox to go on with made-up bars, or name another --store");
+  });
+
+  it("does not put made-up bars beside real ones of other dates", async () => {
+    await mkdir(join(folder, "raw-data"));
+    const real = await encodeBatchFile({ bars: [], reports: [], source: "yahoo" });
+    await writeFile(join(folder, "raw-data", "2024-05-29-batch-0.parquet"), real);
+    const { stderr, exitCode } = await run();
+    expect({ exitCode, requests }).toEqual({ exitCode: 64, requests: 0 });
+    expect(stderr).toContain("2024-05-29-batch-0.parquet: yahoo, this run has stand-in); name another --store");
+  });
+
+  it("runs beside days that cannot be read or do not say where they came from", async () => {
+    await mkdir(join(folder, "raw-data"));
+    await writeFile(join(folder, "raw-data", "2024-05-30-batch-0.parquet"), "no parquet");
+    expect(await run()).toMatchObject({ exitCode: 0 });
+  });
+
   it("refuses today before its prices have settled", async () => {
     const args = ["run", "--source", sandbox.url, "--store", store, "--date", DAY];
     const { stderr, exitCode } = await asx(args, { now: `${DAY}T18:59:00+10:00` });
@@ -267,7 +292,7 @@ describe("asx status", () => {
     expect(exitCode).toBe(0);
     expect(stdout).toContain(`ASX ${DAY}: complete`);
     expect(stdout).toMatch(/noTrade +1 /);
-    expect(stdout).toContain("2 of 3 symbols, in 1 files");
+    expect(stdout).toContain("2 of 3 symbols, in 1 file (");
   });
 
   it("names what is to be fetched again, and ends with 2", async () => {
@@ -276,7 +301,7 @@ describe("asx status", () => {
     const { stdout, exitCode } = await asx(["status", "--store", store]);
     expect(exitCode).toBe(2);
     expect(stdout).toContain("To fetch again: 1\n  CBA (HTTP 403 after 1 attempt)");
-    expect(stdout).toContain("Traded:  1 symbols; too few whole sessions are stored before it to compare with");
+    expect(stdout).toContain("Traded:  1 symbol; too few whole sessions are stored before it to compare with");
     expect(stdout).toMatch(/^Asked: {3}5 requests, 0 of them retries, 0 answered 429, in 3 rounds$/m);
   });
 
@@ -303,7 +328,7 @@ describe("asx status", () => {
     await rm(join(folder, "runs"), { recursive: true });
     const { stdout, exitCode } = await asx(["status", "--store", store, "--date", DAY]);
     expect(exitCode).toBe(1);
-    expect(stdout).toContain("no run summary, but 1 files");
+    expect(stdout).toContain("no run summary, but 1 file:");
   });
 
   it("of a closed day says so", async () => {
@@ -322,7 +347,18 @@ describe("a date that is not stored", () => {
   ] as const)("makes asx %s say how to fetch it into that very store", async (verb, stream) => {
     const result = await asx([verb, "--date", "2024-05-30", "--store", store]);
     expect(result.exitCode).toBe(1);
-    expect(result[stream]).toContain(`npx asx run --date 2024-05-30 --store ${store}`);
+    expect(result[stream]).toContain(`npx asx run --date 2024-05-30 --store ${store}\n`);
+  });
+
+  it.each([
+    ["status", "stdout"],
+    ["show", "stderr"],
+    ["merge", "stderr"],
+  ] as const)("of a store of made-up bars makes asx %s name their source in the command", async (verb, stream) => {
+    await run();
+    const result = await asx([verb, "--date", "2024-05-30", "--store", store]);
+    expect(result.exitCode).toBe(1);
+    expect(result[stream]).toContain(`npx asx run --date 2024-05-30 --store ${store} --source sandbox\n`);
   });
 });
 
@@ -420,6 +456,9 @@ describe("a store in S3", () => {
       expect(await asx(["status", "--store", url], { environment })).toMatchObject({ exitCode: 0 });
       const { stdout } = await asx(["show", "--date", DAY, "--store", url, "--json"], { environment });
       expect(JSON.parse(stdout)).toMatchObject([{ symbol: "BHP", close: 10.1 }, { symbol: "CBA" }]);
+      const asked = await asx(["query", "select count(*) as n from bars", "--store", url], { environment });
+      expect(asked).toEqual({ stdout: "n\n2\n", stderr: "", exitCode: 0 });
+      expect(await asx(["missing", "--store", url], { environment })).toMatchObject({ stderr: "", exitCode: 0 });
     } finally {
       vi.unstubAllEnvs();
       await server.close();
@@ -471,7 +510,7 @@ describe("asx sandbox", () => {
 });
 
 describe("asx --help", () => {
-  it.each(["", "run", "execute", "status", "show", "sandbox"])(
+  it.each(["", "run", "execute", "status", "show", "query", "missing", "merge", "compact", "sandbox"])(
     "of %j has examples and exit codes, and ends well",
     async (verb) => {
       const { stdout, exitCode } = await asx([...(verb === "" ? [] : [verb]), "--help"]);
@@ -483,7 +522,9 @@ describe("asx --help", () => {
 
   it("names every exit code, and asx execute beside what it does elsewhere", async () => {
     const { stdout } = await asx(["--help"]);
-    expect(stdout).toContain("0 done, 1 failed, 2 a run is partial, 64 bad usage, 130 interrupted.");
+    expect(stdout).toContain(
+      "0 done, 1 failed, 2 a run is partial or days are missing, 64 bad usage, 130 interrupted.",
+    );
     expect(stdout).toMatch(/^ {2}asx run {2}.*\n {2}asx execute .* the same where it is deployed\n {2}asx status /m);
   });
 

@@ -28,7 +28,18 @@ describe("the asx process", () => {
   it("ends without an error where its reader has seen enough", async () => {
     await inFolder(async (store) => {
       await asx(["run", "--source", "sandbox", "--store", store, "--date", DAY]);
-      const show = start("show", "--date", DAY, "--limit", "2000", "--json", "--store", store);
+      const show = start(
+        "show",
+        "--date",
+        DAY,
+        "--limit",
+        "2000",
+        "--json",
+        "--store",
+        store,
+        "--cache-dir",
+        `${store.slice(5)}/c`,
+      );
       let complaints = "";
       show.stderr.on("data", (chunk: Buffer) => {
         complaints += chunk.toString();
@@ -36,6 +47,42 @@ describe("the asx process", () => {
       show.stdout.once("data", () => show.stdout.destroy());
       const [code] = await once(show, "close");
       expect({ code, complaints }).toEqual({ code: 0, complaints: "" });
+    });
+  });
+
+  it.each(["csv", "json"])(
+    "ends without an error where the reader of a long query's %s has seen enough",
+    async (format) => {
+      await inFolder(async (store) => {
+        const query = start(
+          "query",
+          "from range(500000)",
+          "--format",
+          format,
+          "--store",
+          store,
+          "--cache-dir",
+          `${store.slice(5)}/c`,
+        );
+        let complaints = "";
+        query.stderr.on("data", (chunk: Buffer) => {
+          complaints += chunk.toString();
+        });
+        query.stdout.once("data", () => query.stdout.destroy());
+        const [code] = await once(query, "close");
+        expect({ code, complaints }).toEqual({ code: 0, complaints: "" });
+      });
+    },
+  );
+
+  it("stops printing a long result on Ctrl-C with 130", async () => {
+    await inFolder(async (store) => {
+      const sql = "from range(10000000)"; // seconds of text
+      const query = start("query", sql, "--format", "csv", "--store", store, "--cache-dir", `${store.slice(5)}/c`);
+      query.stdout.once("data", () => query.kill("SIGINT"));
+      query.stdout.resume();
+      const [code] = await once(query, "close");
+      expect(code).toBe(130);
     });
   });
 

@@ -174,6 +174,18 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
       }
     });
 
+    it("it removes an object, that one alone, and finds nothing wrong where there is none", async () => {
+      for (const key of ["curated/a", "curated/a1", "curated/b"]) await store.put(key, Uint8Array.of(1));
+      await store.remove("curated/a");
+      expect(await keysOf("curated/")).toEqual(["curated/a1", "curated/b"]);
+      expect(await store.get("curated/a")).toBeUndefined();
+      expect(await store.stat(["curated/a"])).toEqual([undefined]);
+      await store.remove("curated/a");
+      await store.remove("no/such/folder");
+      await store.replace("curated/a", Uint8Array.of(2), undefined);
+      expectBytes(await store.get("curated/a"), Uint8Array.of(2));
+    });
+
     it("it does not take an object for another whose key goes on", async () => {
       await store.put("raw-data/batch-10", Uint8Array.of(1, 2));
       expect(await store.head("raw-data/batch-1")).toBeUndefined();
@@ -263,6 +275,7 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
       await expect(store.put(key, Uint8Array.of(1))).rejects.toThrow(InvalidInputError);
       await expect(store.get(key)).rejects.toThrow(InvalidInputError);
       await expect(store.head(key)).rejects.toThrow(InvalidInputError);
+      await expect(store.remove(key)).rejects.toThrow(InvalidInputError);
       await expect(store.stat(["a", key])).rejects.toThrow(InvalidInputError);
       expect(await store.list("")).toEqual([]);
     });

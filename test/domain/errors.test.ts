@@ -13,6 +13,8 @@ const CLASSES = [
   [errors.InvalidInputError, "terminal"],
   [errors.StoredFileError, "terminal"],
   [errors.DateNotStoredError, "terminal"],
+  [errors.QueryFailedError, "terminal"],
+  [errors.QueryTimeoutError, "transient"],
   [errors.StoreUnavailableError, "transient"],
   [errors.StoreConflictError, "transient"],
   [errors.StoreRefusedError, "terminal"],

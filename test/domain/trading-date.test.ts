@@ -1,5 +1,7 @@
+import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { InvalidInputError } from "../../domain/errors.ts";
 import {
   addDays,
   dateInSydney,
@@ -197,5 +199,44 @@ describe("calendar arithmetic", () => {
         expect(toEpochDays(fromEpochDays(days))).toBe(days);
       }),
     );
+  });
+
+  it("goes through every day of the calendar from 1900 to 2200, in order", () => {
+    const first = toEpochDays("1900-01-01");
+    const last = toEpochDays("2200-12-31");
+    expect(last - first).toBe(301 * 365 + 73 - 1);
+    let before = "";
+    for (let days = first; days <= last; days++) {
+      const date = fromEpochDays(days);
+      if (toEpochDays(date) !== days || !(date > before) || !isTradingDate(date)) expect.fail(`${days} gives ${date}`);
+      before = date;
+    }
+  });
+
+  it.each(["Australia/Lord_Howe", "Pacific/Kiritimati", "America/New_York"])(
+    "counts the same in a host's zone %s",
+    (TZ) => {
+      const module = new URL("../../domain/trading-date.ts", import.meta.url);
+      const script = `
+      import { fromEpochDays, toEpochDays } from ${JSON.stringify(module.href)};
+      const dates = ["1969-12-31", "2024-04-07", "2024-10-06", "2024-12-31"];
+      console.log(new Date(0).getTimezoneOffset() !== 0, dates.map(toEpochDays).join(), dates.map(toEpochDays).map(fromEpochDays).join());`;
+      const options = { env: { ...process.env, TZ }, encoding: "utf8" } as const;
+      expect(execFileSync(process.execPath, ["--input-type=module", "--eval", script], options).trim()).toBe(
+        "true -1,19820,20002,20088 1969-12-31,2024-04-07,2024-10-06,2024-12-31",
+      );
+    },
+  );
+
+  it.each(["2024-02-30", "2024-5-31", "", "+002024-05-31"])("has no days of %j", (text) => {
+    expect(() => toEpochDays(text)).toThrow(InvalidInputError);
+  });
+
+  it.each([0.5, Number.NaN, 1e9])("has no date of %d days", (days) => {
+    expect(() => fromEpochDays(days)).toThrow(`${days} is no date`);
+  });
+
+  it("writes years of more than four digits as ISO 8601 does", () => {
+    expect(fromEpochDays(toEpochDays("9999-12-31") + 1)).toBe("+010000-01-01");
   });
 });

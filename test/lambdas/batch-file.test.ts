@@ -5,8 +5,8 @@ import { DuckDBInstance } from "@duckdb/node-api";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Bar } from "../../domain/bar.ts";
-import { decodeBatchFile } from "../../lambdas/runtime/batch-file-reader.ts";
 import { encodeBatchFile } from "../../lambdas/runtime/batch-file-writer.ts";
+import { decodeBatchFile } from "../../stores/batch-file-reader.ts";
 
 const KEY = "raw-data/2024-05-31-batch-3.parquet";
 

@@ -2,8 +2,8 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Bar } from "../../domain/bar.ts";
 import { StoredFileError } from "../../domain/errors.ts";
-import { type BatchContents, decodeBatchFile } from "../../lambdas/runtime/batch-file-reader.ts";
 import { encodeBatchFile } from "../../lambdas/runtime/batch-file-writer.ts";
+import { type BatchContents, decodeBatchFile } from "../../stores/batch-file-reader.ts";
 import { checkSeal, SEAL_METADATA_KEY } from "../../stores/file-seal.ts";
 import { unsealed } from "../support/unsealed.ts";
 

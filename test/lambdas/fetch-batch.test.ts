@@ -6,10 +6,10 @@ import {
   StoredFileError,
   SymbolsMissingError,
 } from "../../domain/errors.ts";
-import { encodeSymbolsCsv } from "../../lambdas/runtime/symbols-csv.ts";
 import type { Delivery } from "../../sandbox/server.ts";
 import type { SimulatedClock } from "../../sandbox/simulated-clock.ts";
 import { sha256 } from "../../stores/sha256.ts";
+import { encodeSymbolsCsv } from "../../stores/symbols-csv.ts";
 import { createTestFetcher, failing } from "../support/test-fetcher.ts";
 import { EVENING, type TestRuntime } from "../support/test-runtime.ts";
 

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { StoredFileError } from "../../domain/errors.ts";
 import type { Listing } from "../../domain/listing.ts";
-import { decodeSymbolsCsv, encodeSymbolsCsv, storedListDates } from "../../lambdas/runtime/symbols-csv.ts";
+import { decodeSymbolsCsv, encodeSymbolsCsv, storedListDates } from "../../stores/symbols-csv.ts";
 import { createMemoryStore } from "../support/memory-store.ts";
 
 const KEY = "symbols/2024-05-31-symbols.csv";

@@ -9,9 +9,9 @@ import {
 } from "../../domain/errors.ts";
 import { createTradingCalendar } from "../../domain/trading-calendar.ts";
 import type { Environment } from "../../lambdas/runtime/runtime.ts";
-import { decodeSymbolsCsv, encodeSymbolsCsv } from "../../lambdas/runtime/symbols-csv.ts";
 import { parseSymbolUpdaterEnvironment } from "../../lambdas/symbol-updater/env.ts";
 import { sessionsOf, updateSymbols } from "../../lambdas/symbol-updater/update-symbols.ts";
+import { decodeSymbolsCsv, encodeSymbolsCsv } from "../../stores/symbols-csv.ts";
 import { createTestRuntime } from "../support/test-runtime.ts";
 
 const DAY = "2024-05-31";

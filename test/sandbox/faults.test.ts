@@ -4,7 +4,6 @@ import { AsxEodError, InvalidInputError } from "../../domain/errors.ts";
 import { createTradingCalendar } from "../../domain/trading-calendar.ts";
 import { fetchBatch } from "../../lambdas/batch-fetcher/fetch-batch.ts";
 import { createYahooSource } from "../../lambdas/batch-fetcher/yahoo.ts";
-import { decodeBatchFile } from "../../lambdas/runtime/batch-file-reader.ts";
 import {
   FAULT_NAMES,
   FAULTS,
@@ -16,6 +15,7 @@ import {
 } from "../../sandbox/faults.ts";
 import { delayed, type SandboxRequest } from "../../sandbox/server.ts";
 import { createSimulatedClock } from "../../sandbox/simulated-clock.ts";
+import { decodeBatchFile } from "../../stores/batch-file-reader.ts";
 import { createSimulatedRuntime, EVENING } from "../support/test-runtime.ts";
 import { createTinyMarket, sandboxFetch } from "../support/tiny-market.ts";
 

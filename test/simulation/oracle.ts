@@ -5,7 +5,7 @@ import { parseRawDataKey, parseRevisionsKey, rawDataKey, runKey } from "../../do
 import { parseRunSummary } from "../../domain/parse-run-summary.ts";
 import { parseRevisions, type Revision, revisionsFile } from "../../domain/revision.ts";
 import type { RunSummary } from "../../domain/run-summary.ts";
-import { type BatchContents, decodeBatchFile } from "../../lambdas/runtime/batch-file-reader.ts";
+import { type BatchContents, decodeBatchFile } from "../../stores/batch-file-reader.ts";
 import { sha256 } from "../../stores/sha256.ts";
 import type { MemoryStore } from "../support/memory-store.ts";
 import type { BarTruth, SimulatedMarket } from "./market.ts";

@@ -63,6 +63,7 @@ export function mortalStore(store: ObjectStore): ObjectStore {
     read: (key) => call(() => store.read(key)),
     put: (key, bytes) => call(() => store.put(key, bytes)),
     replace: (key, bytes, version) => call(() => store.replace(key, bytes, version)),
+    remove: (key) => call(() => store.remove(key)),
     head: (key) => call(() => store.head(key)),
     stat: (keys) => call(() => store.stat(keys)),
     list: (prefix) => call(() => store.list(prefix)),

@@ -55,6 +55,7 @@ export function faultyStore(store: ObjectStore, trouble: Trouble, clock: Clock):
     list: (prefix) => call("list", prefix, () => store.list(prefix)),
     groups: (prefix, delimiter) => call("list", prefix, () => store.groups(prefix, delimiter)),
     localPath: (key) => store.localPath(key),
+    remove: (key) => call("write", key, () => store.remove(key)),
     put: (key, bytes) => call("write", key, () => store.put(key, bytes)),
     replace: (key, bytes, version) => call("replace", key, () => store.replace(key, bytes, version)),
   };

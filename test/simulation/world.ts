@@ -358,6 +358,7 @@ function stepped(store: ObjectStore, step: <Result>(method: () => Promise<Result
     read: (key) => step(() => store.read(key)),
     put: (key, bytes) => step(() => store.put(key, bytes)),
     replace: (key, bytes, version) => step(() => store.replace(key, bytes, version)),
+    remove: (key) => step(() => store.remove(key)),
     head: (key) => step(() => store.head(key)),
     stat: (keys) => step(() => store.stat(keys)),
     list: (prefix) => step(() => store.list(prefix)),

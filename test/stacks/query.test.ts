@@ -5,7 +5,7 @@ import { DuckDBInstance } from "@duckdb/node-api";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
 import { encodeBatchFile } from "../../lambdas/runtime/batch-file-writer.ts";
-import { encodeSymbolsCsv } from "../../lambdas/runtime/symbols-csv.ts";
+import { encodeSymbolsCsv } from "../../stores/symbols-csv.ts";
 import { synthesiseStack } from "../support/synthesised-stack.ts";
 
 const stack = synthesiseStack();

@@ -64,6 +64,8 @@ function errorNames(kind: errors.ErrorKind): string[] {
     errors.InvalidInputError,
     errors.StoredFileError,
     errors.DateNotStoredError,
+    errors.QueryFailedError,
+    errors.QueryTimeoutError,
     errors.StoreUnavailableError,
     errors.StoreConflictError,
     errors.StoreRefusedError,

@@ -21,8 +21,8 @@ describe("the address of a bucket", () => {
     ],
     ["s3://abc", "s3://abc", "s3://abc/runs/a"],
     [`s3://${"b".repeat(63)}`, `s3://${"b".repeat(63)}`, `s3://${"b".repeat(63)}/runs/a`],
-  ])("%s opens it", (address, url, object) => {
-    const store = openStore(address);
+  ])("%s opens it", async (address, url, object) => {
+    const store = await openStore(address);
     expect(store.url).toBe(url);
     expect(store.locate("runs/a")).toBe(object);
   });
@@ -44,19 +44,19 @@ describe("the address of a folder", () => {
     ["a URL of three slashes, with its spaces encoded", (path) => pathToFileURL(path).href],
     ["with a slash at its end", (path) => `file:${path}/`],
   ])("opens it: %s", async (_, addressOf) => {
-    const store = openStore(addressOf(folder));
+    const store = await openStore(addressOf(folder));
     await store.put("runs/a", BYTES);
     expect(await readFile(join(folder, "runs", "a"))).toEqual(Buffer.from(BYTES));
   });
 
   it("touches nothing before the first put", async () => {
-    const store = openStore(`file:${join(folder, "store")}`);
+    const store = await openStore(`file:${join(folder, "store")}`);
     expect(await store.list("")).toEqual([]);
     await expect(readFile(join(folder, "store"))).rejects.toMatchObject({ code: "ENOENT" });
   });
 
-  it("is given back as a user would type it", () => {
-    expect(openStore("file:./data").url).toBe("file:./data");
+  it("is given back as a user would type it", async () => {
+    expect((await openStore("file:./data")).url).toBe("file:./data");
   });
 });
 
@@ -99,13 +99,13 @@ describe("any other address", () => {
     ["two slashes after the bucket", "s3://bucket//"],
     ["a space in a folder", "s3://bucket/a b"],
     ["a line break at its end", "s3://bucket/a\n"],
-  ])("is refused with what is allowed: %s", (_, address) => {
-    expect(() => openStore(address)).toThrow(InvalidInputError);
-    expect(() => openStore(address)).toThrow(/file:FOLDER .*s3:\/\/BUCKET\[\/FOLDER\]/);
-    expect(() => openStore(address)).toThrow(JSON.stringify(address));
+  ])("is refused with what is allowed: %s", async (_, address) => {
+    await expect(openStore(address)).rejects.toThrow(InvalidInputError);
+    await expect(openStore(address)).rejects.toThrow(/file:FOLDER .*s3:\/\/BUCKET\[\/FOLDER\]/);
+    await expect(openStore(address)).rejects.toThrow(JSON.stringify(address));
   });
 
-  it("is quoted at its start only where it is very long", () => {
-    expect(() => openStore("x".repeat(100_000))).toThrow(/^.{1,300}$/);
+  it("is quoted at its start only where it is very long", async () => {
+    await expect(openStore("x".repeat(100_000))).rejects.toThrow(/^.{1,300}$/);
   });
 });

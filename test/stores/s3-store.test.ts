@@ -370,8 +370,37 @@ describe("a body that stops half-way", () => {
       response.write("half");
     });
     try {
-      const store = createS3Store({ bucket: "some-bucket", prefix: "" }, s3Configuration(endpoint), 20);
+      const store = createS3Store({ bucket: "some-bucket", prefix: "" }, s3Configuration(endpoint), {
+        bodyTimeoutMs: 20,
+      });
       await expect(store.get("runs/2024-05-31.json")).rejects.toThrow(StoreUnavailableError);
+    } finally {
+      await close();
+    }
+  });
+});
+
+describe("a server that is silent", () => {
+  it("is given up by the time-out for listings, tries again included", async () => {
+    let requests = 0;
+    const { endpoint, close } = await startAnsweringServer(() => {
+      requests += 1;
+    });
+    try {
+      const timeouts = { listingTimeoutMs: 20 };
+      const store = createS3Store({ bucket: "some-bucket", prefix: "" }, s3Configuration(endpoint), timeouts);
+      const reads = [
+        store.list("raw-data/"),
+        store.groups("raw-data/", "b"),
+        store.stat(["runs/2024-05-31.json"]),
+        store.head("runs/2024-05-31.json"),
+      ];
+      for (const { reason } of (await Promise.allSettled(reads)).filter((result) => result.status === "rejected")) {
+        expect(reason).toBeInstanceOf(StoreUnavailableError);
+        expect(String(reason)).toContain("did not answer in time");
+      }
+      expect(requests).toBeLessThanOrEqual(reads.length);
+      await expect(Promise.any(reads)).rejects.toThrow(AggregateError);
     } finally {
       await close();
     }

@@ -51,6 +51,10 @@ export function createMemoryStore(): MemoryStore {
       }
       objects.set(key, new Uint8Array(bytes));
     },
+    async remove(key) {
+      called("remove", key);
+      objects.delete(key);
+    },
     async head(key) {
       called("head", key);
       return look(key);

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 /** The folder of real data beside the checkout; a fresh clone has none. */
@@ -20,4 +20,9 @@ export function realDataPath(name: string): string {
 /** The bytes of a file of the real data. */
 export function readRealData(name: string): Uint8Array {
   return readFileSync(new URL(name, FOLDER));
+}
+
+/** The names of the files in a folder of the real data. */
+export function realDataFiles(folder: string): string[] {
+  return readdirSync(new URL(folder, FOLDER));
 }

@@ -5,10 +5,10 @@ import { parseRevisions, type Revision } from "../../domain/revision.ts";
 import { createTradingCalendar } from "../../domain/trading-calendar.ts";
 import { type FetchBatchOptions, fetchBatch } from "../../lambdas/batch-fetcher/fetch-batch.ts";
 import { createYahooSource } from "../../lambdas/batch-fetcher/yahoo.ts";
-import { type BatchContents, decodeBatchFile } from "../../lambdas/runtime/batch-file-reader.ts";
 import { encodeBatchFile } from "../../lambdas/runtime/batch-file-writer.ts";
 import type { Delivery } from "../../sandbox/server.ts";
 import { createSimulatedClock, type SimulatedClock } from "../../sandbox/simulated-clock.ts";
+import { type BatchContents, decodeBatchFile } from "../../stores/batch-file-reader.ts";
 import { createSimulatedRuntime, EVENING, type TestRuntime } from "./test-runtime.ts";
 import { createTinyMarket, sandboxFetch, type TinyMarket } from "./tiny-market.ts";
 

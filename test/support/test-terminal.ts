@@ -1,4 +1,7 @@
-import { PassThrough } from "node:stream";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough, Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { runProgram } from "../../cli/program.ts";
 import type { Terminal } from "../../cli/terminal.ts";
@@ -18,6 +21,10 @@ export interface CommandOptions {
   /** ISO 8601 with an offset. */
   readonly now?: string;
   readonly interactive?: boolean;
+  /** Characters in a line of the terminal. */
+  readonly width?: number;
+  /** What is given on standard input. */
+  readonly stdin?: string;
   readonly environment?: Environment;
   /** Whether another process of this machine lives. */
   readonly isAlive?: (pid: number) => boolean;
@@ -28,16 +35,22 @@ export interface CommandOptions {
   readonly onOutput?: (text: string) => void;
 }
 
+/** Where commands keep their caches: a folder of this process, not the user's. */
+const CACHES = mkdtempSync(join(tmpdir(), "asx-eod-test-caches-"));
+process.once("exit", () => rmSync(CACHES, { recursive: true, force: true }));
+
 /** Runs `asx` with arguments as a shell would split them, in this process. */
 export async function asx(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
   const stdout = new PassThrough();
   const stderr = new PassThrough();
   let exitCode = 0;
   const terminal: Terminal = {
+    stdin: Readable.from([options.stdin ?? ""]),
     stdout,
     stderr,
     interactive: options.interactive ?? false,
-    environment: options.environment ?? {},
+    width: options.width,
+    environment: { XDG_CACHE_HOME: CACHES, ...options.environment },
     clock: createTestClock(options.now ?? EVENING),
     retryDelayMs: 0,
     longestRedriveWaitMs: 0,

@@ -1,21 +1,16 @@
 import { parse } from "csv-parse/sync";
 import { stringify } from "csv-stringify/sync";
 import * as z from "zod";
-import { messageOf, StoredFileError } from "../../domain/errors.ts";
-import type { Listing } from "../../domain/listing.ts";
-import { parseSymbolsKey, symbolsKey, symbolsPrefix } from "../../domain/object-keys.ts";
-import type { ObjectStore } from "../../domain/object-store.ts";
-import { asxSymbol } from "../../domain/symbol.ts";
-import { tradingDate } from "../../domain/trading-date.ts";
+import { messageOf, StoredFileError } from "../domain/errors.ts";
+import { markFormula, unmarkFormula } from "../domain/formula-text.ts";
+import type { Listing } from "../domain/listing.ts";
+import { parseSymbolsKey, symbolsKey, symbolsPrefix } from "../domain/object-keys.ts";
+import type { ObjectStore } from "../domain/object-store.ts";
+import { asxSymbol } from "../domain/symbol.ts";
+import { tradingDate } from "../domain/trading-date.ts";
 
 /** The columns of a symbols CSV, in their order. */
 export const SYMBOLS_CSV_COLUMNS = ["symbol", "name", "industry_group", "listing_date", "market_cap"] as const;
-
-/**
- * What a spreadsheet takes for a formula, or what moves into the next cell or line: = + - @ in both widths, also behind
- * characters that are not seen, and control characters. With apostrophes before it, it is marked already or looks so.
- */
-const FORMULA = /^'*(?:[\p{Cc}\p{Cf}\p{Z}]*[=+\-@＝＋－＠]|\p{Cc})/u;
 
 /** Texts with these are quoted besides those that CSV has to quote: marked ones and any with control characters. */
 const QUOTED = [/^'/, /\p{Cc}/u];
@@ -25,8 +20,8 @@ const emptyIsNull = z.literal("").transform(() => null);
 const csvRow = z
   .object({
     symbol: asxSymbol,
-    name: z.string().transform(unmark),
-    industry_group: z.string().transform(unmark),
+    name: z.string().transform(unmarkFormula),
+    industry_group: z.string().transform(unmarkFormula),
     listing_date: z.union([emptyIsNull, tradingDate]),
     market_cap: z.union([emptyIsNull, z.coerce.number().nonnegative()]),
   })
@@ -54,8 +49,8 @@ export interface StoredList {
 export function encodeSymbolsCsv(listings: readonly Listing[]): Uint8Array {
   const rows = listings.map(({ symbol, name, industryGroup, listingDate, marketCap }) => [
     symbol,
-    mark(name),
-    mark(industryGroup),
+    markFormula(name),
+    markFormula(industryGroup),
     listingDate,
     marketCap,
   ]);
@@ -76,16 +71,6 @@ export function decodeSymbolsCsv(key: string, bytes: Uint8Array): Listing[] {
       { cause },
     );
   }
-}
-
-/** The text of a cell: what could be a formula, or be mistaken for a marked one, has an apostrophe more. */
-function mark(text: string): string {
-  return FORMULA.test(text) ? `'${text}` : text;
-}
-
-/** What was marked. */
-function unmark(cell: string): string {
-  return cell.startsWith("'") && FORMULA.test(cell) ? cell.slice(1) : cell;
 }
 
 /** The dates of all stored lists, oldest first. */

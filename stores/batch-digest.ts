@@ -1,6 +1,6 @@
-import { BAR_COLUMNS } from "../../domain/bar-columns.ts";
-import { sha256 } from "../../stores/sha256.ts";
+import { BAR_COLUMNS } from "../domain/bar-columns.ts";
 import type { BatchContents } from "./batch-file-reader.ts";
+import { sha256 } from "./sha256.ts";
 
 /**
  * SHA-256 of what a batch file says, in hexadecimal: every value of every bar, every outcome and the

@@ -5,8 +5,8 @@
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { parquetMetadata, parquetReadObjects } from "hyparquet";
 import * as z from "zod";
-import { messageOf } from "../../domain/errors.ts";
-import type { StoredRow } from "../../domain/stored-bar.ts";
+import { messageOf } from "../domain/errors.ts";
+import type { StoredRow } from "../domain/stored-bar.ts";
 
 /** What a Parquet file holds, with the values as the library gives them: dates and instants as Date, at UTC. */
 export interface ParquetTable {
@@ -19,26 +19,9 @@ export interface ParquetTable {
 /** Bounds the memory of the thread, in MB: a file of all symbols takes a few. */
 const THREAD_MEMORY_MB = 256;
 
-const MAGIC = "PAR1";
-/** The magic word at the start, and the footer's length and the magic word at the end. */
-const SMALLEST_BYTES = 12;
-
-/**
- * Refuses what is not framed as a Parquet file is: half a file, or something else. It costs nothing and tells most damage.
- * @throws Error that says what is wrong.
- */
-export function checkFrame(bytes: Uint8Array): void {
-  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const isFramed = file.toString("latin1", 0, 4) === MAGIC && file.toString("latin1", file.length - 4) === MAGIC;
-  if (file.length < SMALLEST_BYTES || !isFramed) throw new Error("it does not begin and end as a Parquet file");
-  const footerBytes = file.readUInt32LE(file.length - 8);
-  if (footerBytes > file.length - SMALLEST_BYTES) {
-    throw new Error(`its footer is said to have ${footerBytes} bytes, and the file has ${file.length}`);
-  }
-}
-
 /** Reads a file in this thread: only for bytes that are known to be undamaged. */
 export async function readTable(bytes: Uint8Array): Promise<ParquetTable> {
+  // Loaded with the first file: who finds all files remembered reads none.
   const file = new Uint8Array(bytes).buffer;
   const metadata = parquetMetadata(file);
   const rows = metadata.num_rows === 0n ? [] : await parquetReadObjects({ file, metadata });

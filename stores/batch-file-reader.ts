@@ -1,18 +1,14 @@
 import * as z from "zod";
-import type { Bar } from "../../domain/bar.ts";
-import {
-  BAR_COLUMNS,
-  DIGEST_METADATA_KEY,
-  OUTCOMES_METADATA_KEY,
-  SOURCE_METADATA_KEY,
-} from "../../domain/bar-columns.ts";
-import { type SymbolReport, symbolReport } from "../../domain/batch.ts";
-import { messageOf, StoredFileError } from "../../domain/errors.ts";
-import { parseRawDataKey } from "../../domain/object-keys.ts";
-import { barOfRow, type StoredRow } from "../../domain/stored-bar.ts";
-import { checkSeal } from "../../stores/file-seal.ts";
+import type { Bar } from "../domain/bar.ts";
+import { BAR_COLUMNS, DIGEST_METADATA_KEY, OUTCOMES_METADATA_KEY, SOURCE_METADATA_KEY } from "../domain/bar-columns.ts";
+import { type SymbolReport, symbolReport } from "../domain/batch.ts";
+import { messageOf, StoredFileError } from "../domain/errors.ts";
+import { parseRawDataKey } from "../domain/object-keys.ts";
+import { barOfRow, type StoredRow } from "../domain/stored-bar.ts";
 import { batchDigest } from "./batch-digest.ts";
-import { checkFrame, type ParquetTable, readTable, readTableApart } from "./parquet-table.ts";
+import { checkSeal } from "./file-seal.ts";
+import { checkFrame } from "./parquet-frame.ts";
+import { type ParquetTable, readTable, readTableApart } from "./parquet-table.ts";
 
 /** What a batch file holds. */
 export interface BatchContents {
