@@ -140,6 +140,7 @@ function counting(inner: ObjectStore, usage: Usage): ObjectStore {
       return inner.groups(prefix, delimiter);
     },
     localPath: inner.localPath,
+    remove: (key) => inner.remove(key), // costs nothing
     stat: (keys) => {
       usage.puts += 1;
       return inner.stat(keys);
