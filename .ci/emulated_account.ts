@@ -67,7 +67,7 @@ export async function startEmulatedAccount(venv: string): Promise<EmulatedAccoun
   Object.assign(process.env, environment);
   const upstream = await openUpstream("sandbox", systemClock.now);
   const runtime: Runtime = {
-    store: openStore(`s3://${BUCKET}`, { endpoint: moto.url, region: REGION }),
+    store: await openStore(`s3://${BUCKET}`, { endpoint: moto.url, region: REGION }),
     fetch: globalThis.fetch,
     clock: systemClock,
     random: Math.random,

@@ -105,9 +105,9 @@ function finished({ ended }: Started): Started["ended"] {
 async function barsOf(store: string) {
   const asx = await Aggregator.open(`file:${store}`);
   try {
-    return (await asx.loadDate(DATE)).map(({ fetchTimestamp: _, ...bar }) => bar);
+    return (await asx.loadDate(DATE)).toRows().map(({ fetch_timestamp: _, ...bar }) => bar);
   } finally {
-    asx.close();
+    await asx.close();
   }
 }
 

@@ -7,8 +7,8 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "csv-parse/sync";
-import { encodeSymbolsCsv } from "../lambdas/runtime/symbols-csv.ts";
 import { parseDirectory } from "../lambdas/symbol-updater/asx-directory.ts";
+import { encodeSymbolsCsv } from "../stores/symbols-csv.ts";
 
 /** A name as the directory has it, and the cell that it becomes. */
 const NAMES: readonly (readonly [name: string, cell: string])[] = [

@@ -62,7 +62,7 @@ describe("the deploy page", () => {
 });
 
 describe("the policy of whoever runs and reads", () => {
-  it("starts, follows and stops executions of this project, reads its data, and does nothing else", () => {
+  it("starts, follows and stops executions of this project, reads its data, compacts it, and does nothing else", () => {
     const form = z.object({ Statement: z.array(z.object({ Action: z.array(z.string()), Resource: z.unknown() })) });
     const { Statement } = form.parse(JSON.parse(page("operate-policy.json")));
     expect(Statement.flatMap(({ Action }) => Action)).toEqual([
@@ -72,7 +72,11 @@ describe("the policy of whoever runs and reads", () => {
       "states:StopExecution",
       "s3:ListBucket",
       "s3:GetObject",
+      "s3:PutObject",
+      "s3:DeleteObject",
     ]);
+    const writing = Statement.filter(({ Action }) => Action.includes("s3:PutObject"));
+    expect(writing.map(({ Resource }) => Resource)).toEqual(["arn:aws:s3:::asx-eod-*-data-*/curated/*"]);
     expect(JSON.stringify(Statement.map(({ Resource }) => Resource))).not.toMatch(/"\*"/);
   });
 });

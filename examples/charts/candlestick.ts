@@ -54,6 +54,7 @@ export function candlestickChart(bars: Bars<CandlestickColumn>): Chart {
           type: "candlestick",
           name: "price",
           silent: true,
+          barMaxWidth: 14,
           data: rows.map(({ candle }) => candle),
           // ECharts' own colours are China's, where red rises.
           itemStyle: {
@@ -67,6 +68,7 @@ export function candlestickChart(bars: Bars<CandlestickColumn>): Chart {
           type: "bar",
           name: "volume",
           silent: true,
+          barMaxWidth: 14,
           xAxisIndex: 1,
           yAxisIndex: 1,
           itemStyle: { color: COLOURS.muted },
