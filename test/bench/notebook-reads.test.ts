@@ -81,11 +81,11 @@ describe("what the reading bench reads", () => {
   });
 
   it("is of the compacted files those that hold a line's dates, and leaves the store as it is", async () => {
-    const work = join(folder, "work");
+    const work = join(folder, "bench");
     await mkdir(work);
     const compacted = await compactedFiles(await findStoredFiles(store), work, join(folder, "cache"));
     expect(pathsOf(compacted, "one day").length).toBeGreaterThan(0);
-    expect(pathsOf(compacted, "one day").every((path) => path.startsWith("/work/compacted/curated/"))).toBe(true);
+    expect(pathsOf(compacted, "one day").every((path) => path.startsWith("/bench/compacted/curated/"))).toBe(true);
     expect((await findStoredFiles(store)).files).toHaveLength(DATES.length);
   });
 
