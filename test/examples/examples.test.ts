@@ -171,7 +171,7 @@ describe("the script", () => {
   it("says what to do where the store is empty", async () => {
     await mkdir(join(folder, "none"));
     const empty = node(["examples/charts.ts", `file:${join(folder, "none")}`, join(folder, "charts")]);
-    await expect(empty).rejects.toThrow("holds no bars; in a clone of asx-eod: node examples/sample-store.ts");
+    await expect(empty).rejects.toThrow("holds no bars; in a clone of asx-eod: npm run sample");
   });
 });
 
