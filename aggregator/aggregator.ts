@@ -109,7 +109,7 @@ export class Aggregator {
     options: RangeOptions<Column> = {},
   ): Promise<Loaded<Column>> {
     const { from, to } = checkedRange(date, date);
-    const { bars, seen } = await this.#open.reader.bars(questionOf({ from, to }, options));
+    const { bars, seen } = await this.#load({ from, to }, options);
     if (bars.length === 0 && seen.plan.rows.size === 0 && !seen.catalog.runs.has(date)) {
       throw new DateNotStoredError(
         `${this.#open.store.url} holds no bars of ${date}; in a clone of asx-eod: npx asx run --date ${date} --store ${shellWord(this.#open.store.url)}`,
@@ -130,7 +130,7 @@ export class Aggregator {
     to: string,
     options: RangeOptions<Column> = {},
   ): Promise<Loaded<Column>> {
-    return (await this.#open.reader.bars(questionOf(checkedRange(from, to), options))).bars;
+    return (await this.#load(checkedRange(from, to), options)).bars;
   }
 
   /**
@@ -142,14 +142,19 @@ export class Aggregator {
     symbols: readonly string[],
     options: LoadOptions<Column> = {},
   ): Promise<Loaded<Column>> {
-    return (await this.#open.reader.bars(questionOf(null, { ...options, symbols }))).bars;
+    return (await this.#load(null, { ...options, symbols })).bars;
   }
 
   /** Every bar that is stored, in order of symbol and date. Five years are some 300 MB. @throws as {@link loadDateRange}. */
   async loadAll<Column extends BarColumnName = BarColumnName>(
     options: RangeOptions<Column> = {},
   ): Promise<Loaded<Column>> {
-    return (await this.#open.reader.bars(questionOf(null, options))).bars;
+    return (await this.#load(null, options)).bars;
+  }
+
+  /** Every load comes through here. */
+  async #load(range: DateRange, options: RangeOptions): Promise<{ readonly bars: Bars; readonly seen: Seen }> {
+    return this.#open.reader.bars(questionOf(range, options));
   }
 
   /**

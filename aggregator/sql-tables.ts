@@ -3,9 +3,9 @@ import type { OutcomeCounts } from "../domain/batch.ts";
 import { InvalidInputError } from "../domain/errors.ts";
 import type { Listing } from "../domain/listing.ts";
 import type { Seen } from "./bar-reader.ts";
-import { BAR_COLUMN_NAMES, selectBars, selectBarsOnce } from "./bars-relation.ts";
+import { BAR_COLUMN_NAMES } from "./bars-relation.ts";
+import { barsView } from "./bars-view.ts";
 import type { Engine } from "./engine.ts";
-import { type ReadPlan, rawParts, readPartsByMonth } from "./read-plan.ts";
 import type { RunRecord } from "./run-record.ts";
 import { sqlText } from "./sql-text.ts";
 
@@ -147,15 +147,6 @@ function withNames(error: unknown): unknown {
 function columnNames(): string {
   const listed = (columns: readonly (readonly [string, string])[]): string => columns.map(([name]) => name).join(", ");
   return `The columns: bars has ${BAR_COLUMN_NAMES.join(", ")}; runs ${listed(RUN_COLUMNS)}; symbols ${listed(SYMBOL_COLUMNS)}`;
-}
-
-/** A view over files: months of small files are passed over whole where a query's dates are others. */
-function barsView(name: string, { raw, curated, mayRepeat }: ReadPlan): string {
-  const repeating = raw.filter(({ date }) => mayRepeat.has(date));
-  const single = raw.filter(({ date }) => !mayRepeat.has(date));
-  const queries = [selectBars(readPartsByMonth({ raw: single, curated }), BAR_COLUMN_NAMES)];
-  if (repeating.length > 0) queries.push(selectBarsOnce(rawParts(repeating)));
-  return `CREATE VIEW ${name} AS ${queries.join("\nUNION ALL ")}`;
 }
 
 function runsTable(name: string, runs: ReadonlyMap<string, RunRecord>): string {

@@ -2,7 +2,9 @@
  * Every object key of the system, built and parsed here only, as inverse pairs: `parse(build(x))`
  * is `x`, and `parse` is undefined for every text that `build` cannot give.
  */
+import type { DateSpan } from "./date-span.ts";
 import { InvalidInputError } from "./errors.ts";
+import { toSymbol } from "./symbol.ts";
 import { quote } from "./text.ts";
 import { isTradingDate } from "./trading-date.ts";
 
@@ -11,6 +13,10 @@ const RAW_DATA_PREFIX = "raw-data/";
 const RUNS_PREFIX = "runs/";
 const REVISIONS_PREFIX = "revisions/";
 const CURATED_PREFIX = "curated/";
+const HISTORY_PREFIX = "history/";
+const BACKFILLS_PREFIX = "backfills/";
+const PENDING_PREFIX = "pending/";
+const ACTIONS_PREFIX = "actions/";
 
 const SYMBOLS_KEY = /^symbols\/(\d{4}-\d{2}-\d{2})-symbols\.csv$/;
 const RAW_DATA_KEY = /^raw-data\/(\d{4}-\d{2}-\d{2})(?:-batch-(0|[1-9]\d{0,5}))?\.parquet$/;
@@ -19,6 +25,11 @@ const RUN_LOCK_KEY = /^runs\/(\d{4}-\d{2}-\d{2})\.lock$/;
 
 const CURATED_KEY = /^curated\/bars-(\d{4}(?:-\d{2}-\d{2})?)-([0-9a-f]{16})\.parquet$/;
 const REVISIONS_KEY = /^revisions\/(\d{4}-\d{2}-\d{2})(?:-batch-(0|[1-9]\d{0,5}))?\.json$/;
+const HISTORY_KEY = /^history\/(\d{4}-\d{2}-\d{2})_(\d{4}-\d{2}-\d{2})-batch-(0|[1-9]\d{0,5})\.parquet$/;
+const BACKFILL_KEY = /^backfills\/(\d{4}-\d{2}-\d{2})_(\d{4}-\d{2}-\d{2})\.json$/;
+const BACKFILL_LOCK_KEY = /^backfills\/(\d{4}-\d{2}-\d{2})_(\d{4}-\d{2}-\d{2})\.lock$/;
+const PENDING_KEY = /^pending\/(\d{4}-\d{2}-\d{2})_(\d{4}-\d{2}-\d{2})\/([A-Z0-9]{3,6})\.json\.gz$/;
+const ACTIONS_KEY = /^actions\/(\d{4})\.csv$/;
 
 /** What a key under `raw-data/` names: a batch of a trading date, or (batch number null) all of its symbols. */
 export interface RawDataName {
@@ -129,6 +140,99 @@ export function parseRunLockKey(key: string): string | undefined {
   return checkedMatch(RUN_LOCK_KEY.exec(key));
 }
 
+/** What a key under `history/` names: a batch of a backfill. */
+export interface HistoryName extends DateSpan {
+  readonly batchNumber: number;
+}
+
+/** What a key under `pending/` names: the history of one symbol, fetched and not yet in a batch's file. */
+export interface PendingName extends DateSpan {
+  readonly symbol: string;
+}
+
+/** Prefix under which the Parquet files of all backfills lie, and nothing else. */
+export const historyPrefix = HISTORY_PREFIX;
+/** Prefix under which the records of backfills lie. */
+export const backfillsPrefix = BACKFILLS_PREFIX;
+/** Prefix under which the corporate actions lie, a file a year of ex-dates. */
+export const actionsPrefix = ACTIONS_PREFIX;
+/** Key of the listings over time, and the watermarks of their symbols. */
+export const listingsKey = "listings/listings.json";
+
+/** Prefix that all files of a backfill share. */
+export function historyFilesPrefix(span: DateSpan): string {
+  return `${HISTORY_PREFIX}${spanText(span)}-batch-`;
+}
+
+/** Key of the lock on a trading date, or on a backfill by the name of its span, `FROM_TO`. */
+export function lockKey(subject: string): string {
+  const [from = "", to] = subject.split("_");
+  return to === undefined ? runLockKey(from) : backfillLockKey({ from, to });
+}
+
+/** Key of a batch of a backfill. */
+export function historyKey({ batchNumber, ...span }: HistoryName): string {
+  return `${HISTORY_PREFIX}${spanText(span)}${batchSuffix(batchNumber)}.parquet`;
+}
+
+/** What a history key names. */
+export function parseHistoryKey(key: string): HistoryName | undefined {
+  const match = HISTORY_KEY.exec(key);
+  const span = checkedSpan(match);
+  return span === undefined ? undefined : { ...span, batchNumber: Number(match?.[3]) };
+}
+
+/** Key of a backfill's record. */
+export function backfillKey(span: DateSpan): string {
+  return `${BACKFILLS_PREFIX}${spanText(span)}.json`;
+}
+
+/** The dates of a backfill's record, by its key. */
+export function parseBackfillKey(key: string): DateSpan | undefined {
+  return checkedSpan(BACKFILL_KEY.exec(key));
+}
+
+/** Key of the lock that a backfill holds. */
+export function backfillLockKey(span: DateSpan): string {
+  return `${BACKFILLS_PREFIX}${spanText(span)}.lock`;
+}
+
+/** The dates of a backfill's lock, by its key. */
+export function parseBackfillLockKey(key: string): DateSpan | undefined {
+  return checkedSpan(BACKFILL_LOCK_KEY.exec(key));
+}
+
+/** Prefix of what a backfill has fetched and not yet put into a batch's file. */
+export function pendingFolder(span: DateSpan): string {
+  return `${PENDING_PREFIX}${spanText(span)}/`;
+}
+
+/** Key of one symbol's pending history. */
+export function pendingKey({ symbol, ...span }: PendingName): string {
+  if (toSymbol(symbol) !== symbol) throw new InvalidInputError(`${quote(symbol, 40)} is no ASX code`);
+  return `${pendingFolder(span)}${symbol}.json.gz`;
+}
+
+/** What a pending key names. */
+export function parsePendingKey(key: string): PendingName | undefined {
+  const match = PENDING_KEY.exec(key);
+  const span = checkedSpan(match);
+  const symbol = match?.[3];
+  return span === undefined || symbol === undefined ? undefined : { ...span, symbol };
+}
+
+/** Key of the corporate actions whose ex-dates lie in a year, `YYYY`. */
+export function actionsKey(year: string): string {
+  const key = `${ACTIONS_PREFIX}${year}.csv`;
+  if (parseActionsKey(key) !== undefined) return key;
+  throw new InvalidInputError(`${quote(year, 40)} is no year, as YYYY`);
+}
+
+/** The year of a file of corporate actions. */
+export function parseActionsKey(key: string): string | undefined {
+  return ACTIONS_KEY.exec(key)?.[1];
+}
+
 /**
  * Refuses a key that could leave its store: parent or empty folders, a leading slash, characters a
  * file system or a URL reads differently.
@@ -142,6 +246,17 @@ export function assertSafeKey(key: string): void {
       `key ${quote(key)} is not a safe object key: use letters, digits, . _ = - and single slashes`,
     );
   }
+}
+
+function spanText({ from, to }: DateSpan): string {
+  if (checkedDate(from) > checkedDate(to)) throw new InvalidInputError(`the span from ${from} to ${to} is backward`);
+  return `${from}_${to}`;
+}
+
+function checkedSpan(match: RegExpExecArray | null): DateSpan | undefined {
+  const [, from, to] = match ?? [];
+  if (from === undefined || to === undefined || !isTradingDate(from) || !isTradingDate(to)) return undefined;
+  return from <= to ? { from, to } : undefined;
 }
 
 function batchSuffix(batchNumber: number | null): string {

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { RunUnderWayError, StoreConflictError } from "../../domain/errors.ts";
-import { runLockKey } from "../../domain/object-keys.ts";
+import { lockKey } from "../../domain/object-keys.ts";
 import type { ObjectStore, VersionedObject } from "../../domain/object-store.ts";
 import type { Clock } from "./clock.ts";
 
@@ -54,6 +54,10 @@ const lockForm = z.object({
   expiresAfterMs: z.number().int().positive(),
 });
 type LockFile = z.infer<typeof lockForm>;
+
+/*
+ * What is locked is a trading date, `YYYY-MM-DD`, or the span of a backfill, `YYYY-MM-DD_YYYY-MM-DD`; both are called dates.
+ */
 
 /**
  * Takes the locks on all dates of a run, in their order; gives those back that it got where another run holds one.
@@ -181,7 +185,7 @@ async function changeLock(
   clock: Clock,
   change: (stored: LockFile | undefined) => LockFile | undefined,
 ): Promise<void> {
-  const key = runLockKey(date);
+  const key = lockKey(date);
   for (let tries = 1; ; tries += 1) {
     const stored = await store.read(key);
     const changed = change(stored === undefined ? undefined : parseLock(stored));
