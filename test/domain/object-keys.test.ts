@@ -3,12 +3,29 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { InvalidInputError } from "../../domain/errors.ts";
 import {
+  actionsKey,
   assertSafeKey,
+  backfillKey,
+  backfillLockKey,
+  backfillsPrefix,
+  type HistoryName,
+  historyFilesPrefix,
+  historyKey,
+  historyPrefix,
+  lockKey,
+  type PendingName,
+  parseActionsKey,
+  parseBackfillKey,
+  parseBackfillLockKey,
+  parseHistoryKey,
+  parsePendingKey,
   parseRawDataKey,
   parseRevisionsKey,
   parseRunKey,
   parseRunLockKey,
   parseSymbolsKey,
+  pendingFolder,
+  pendingKey,
   type RawDataName,
   rawDataKey,
   rawDataPrefix,
@@ -30,7 +47,27 @@ const names: fc.Arbitrary<RawDataName> = fc.record({
   batchNumber: fc.option(fc.nat(999_999), { nil: null }),
 });
 
+const spans = fc.tuple(dates, dates).map(([one, other]) => ({
+  from: one < other ? one : other,
+  to: one < other ? other : one,
+}));
+
+const histories: fc.Arbitrary<HistoryName> = fc
+  .tuple(spans, fc.nat(999_999))
+  .map(([span, batchNumber]) => ({ ...span, batchNumber }));
+
+const pendings: fc.Arbitrary<PendingName> = fc
+  .tuple(spans, fc.stringMatching(/^[A-Z0-9]{3,6}$/))
+  .map(([span, symbol]) => ({ ...span, symbol }));
+
+const years = fc.integer({ min: 0, max: 9999 }).map((year) => String(year).padStart(4, "0"));
+
 const keys = fc.oneof(
+  histories.map(historyKey),
+  pendings.map(pendingKey),
+  spans.map(backfillKey),
+  spans.map(backfillLockKey),
+  years.map(actionsKey),
   names.map(rawDataKey),
   names.map(revisionsKey),
   dates.map(symbolsKey),
@@ -47,6 +84,8 @@ const nearKeys = fc
     fc.string({ unit: fc.constantFrom("0", "9", "-", "/", ".", "a", "\n", " "), maxLength: 1 }),
   )
   .map(([key, at, removed, added]) => key.slice(0, at) + added + key.slice(at + removed));
+
+const SPAN = { from: "2016-01-04", to: "2025-12-31" };
 
 describe("a key", () => {
   it.each([
@@ -66,6 +105,12 @@ describe("a key", () => {
     ],
     ["a run", runKey("2024-05-31"), "runs/2024-05-31.json"],
     ["a run's lock", runLockKey("2024-05-31"), "runs/2024-05-31.lock"],
+    ["the same, by what is locked", lockKey("2024-05-31"), "runs/2024-05-31.lock"],
+    ["a batch of a backfill", historyKey({ ...SPAN, batchNumber: 7 }), "history/2016-01-04_2025-12-31-batch-7.parquet"],
+    ["a backfill", backfillKey(SPAN), "backfills/2016-01-04_2025-12-31.json"],
+    ["a backfill's lock", lockKey("2016-01-04_2025-12-31"), "backfills/2016-01-04_2025-12-31.lock"],
+    ["pending history", pendingKey({ ...SPAN, symbol: "BHP" }), "pending/2016-01-04_2025-12-31/BHP.json.gz"],
+    ["a year's actions", actionsKey("2024"), "actions/2024.csv"],
   ])("of %s is as the design has it", (_, key, expected) => {
     expect(key).toBe(expected);
   });
@@ -89,6 +134,18 @@ describe("a key", () => {
     );
   });
 
+  it("of a backfill gives its dates back, with batch or symbol", () => {
+    fc.assert(
+      fc.property(spans, histories, pendings, years, (span, history, pending, year) => {
+        expect(parseBackfillKey(backfillKey(span))).toEqual(span);
+        expect(parseBackfillLockKey(backfillLockKey(span))).toEqual(span);
+        expect(parseHistoryKey(historyKey(history))).toEqual(history);
+        expect(parsePendingKey(pendingKey(pending))).toEqual(pending);
+        expect(parseActionsKey(actionsKey(year))).toBe(year);
+      }),
+    );
+  });
+
   it("is read by the parser of its own kind only", () => {
     fc.assert(
       fc.property(keys, (key) => {
@@ -98,6 +155,11 @@ describe("a key", () => {
           parseRevisionsKey(key),
           parseRunKey(key),
           parseRunLockKey(key),
+          parseHistoryKey(key),
+          parsePendingKey(key),
+          parseBackfillKey(key),
+          parseBackfillLockKey(key),
+          parseActionsKey(key),
         ];
         expect(readers.filter((found) => found !== undefined)).toHaveLength(1);
       }),
@@ -114,7 +176,11 @@ describe("a key", () => {
 
   it("lies under the prefix by which it is listed", () => {
     fc.assert(
-      fc.property(names, (name) => {
+      fc.property(names, histories, pendings, (name, history, pending) => {
+        expect(historyKey(history).startsWith(historyFilesPrefix(history))).toBe(true);
+        expect(historyKey(history).startsWith(historyPrefix)).toBe(true);
+        expect(pendingKey(pending).startsWith(pendingFolder(pending))).toBe(true);
+        expect(backfillKey(history).startsWith(backfillsPrefix)).toBe(true);
         expect(rawDataKey(name).startsWith(rawDataPrefix(name.date))).toBe(true);
         expect(symbolsKey(name.date).startsWith(symbolsPrefix)).toBe(true);
         expect(revisionsKey(name).startsWith(revisionsPrefix)).toBe(true);
@@ -132,6 +198,14 @@ describe("text that no key is", () => {
         const symbols = parseSymbolsKey(text);
         const run = parseRunKey(text);
         const revisions = parseRevisionsKey(text);
+        const history = parseHistoryKey(text);
+        const pending = parsePendingKey(text);
+        const backfill = parseBackfillKey(text);
+        const year = parseActionsKey(text);
+        if (history !== undefined) expect(historyKey(history)).toBe(text);
+        if (pending !== undefined) expect(pendingKey(pending)).toBe(text);
+        if (backfill !== undefined) expect(backfillKey(backfill)).toBe(text);
+        if (year !== undefined) expect(actionsKey(year)).toBe(text);
         if (raw !== undefined) expect(rawDataKey(raw)).toBe(text);
         if (revisions !== undefined) expect(revisionsKey(revisions)).toBe(text);
         if (symbols !== undefined) expect(symbolsKey(symbols)).toBe(text);
@@ -166,11 +240,23 @@ describe("text that no key is", () => {
     ["changed bars of a date that does not exist", "revisions/2024-02-30-batch-0.json"],
     ["changed bars of a batch with a leading zero", "revisions/2024-05-31-batch-01.json"],
     ["changed bars in a folder", "revisions/x/2024-05-31.json"],
+    ["a backward span", "history/2024-05-31_2024-05-30-batch-0.parquet"],
+    ["a span to a date that does not exist", "backfills/2024-01-02_2024-02-30.json"],
+    ["history without a batch", "history/2024-01-02_2024-05-31.parquet"],
+    ["a batch in the folder of records", "backfills/2024-01-02_2024-05-31-batch-0.json"],
+    ["pending history of no code", "pending/2024-01-02_2024-05-31/bhp.json.gz"],
+    ["pending history outside its folder", "pending/2024-01-02_2024-05-31/../BHP.json.gz"],
+    ["actions of no year", "actions/24.csv"],
   ])("is undefined: %s", (_, text) => {
     expect(parseRawDataKey(text)).toBeUndefined();
     expect(parseSymbolsKey(text)).toBeUndefined();
     expect(parseRunKey(text)).toBeUndefined();
     expect(parseRevisionsKey(text)).toBeUndefined();
+    expect(parseHistoryKey(text)).toBeUndefined();
+    expect(parseBackfillKey(text)).toBeUndefined();
+    expect(parseBackfillLockKey(text)).toBeUndefined();
+    expect(parsePendingKey(text)).toBeUndefined();
+    expect(parseActionsKey(text)).toBeUndefined();
   });
 });
 
@@ -181,6 +267,10 @@ describe("building a key", () => {
     { name: "rawDataPrefix", build: rawDataPrefix },
     { name: "rawDataKey", build: (date: string) => rawDataKey({ date, batchNumber: 0 }) },
     { name: "revisionsKey", build: (date: string) => revisionsKey({ date, batchNumber: 0 }) },
+    { name: "historyKey", build: (date: string) => historyKey({ from: date, to: date, batchNumber: 0 }) },
+    { name: "backfillKey", build: (date: string) => backfillKey({ from: date, to: date }) },
+    { name: "pendingKey", build: (date: string) => pendingKey({ from: date, to: date, symbol: "BHP" }) },
+    { name: "lockKey", build: (date: string) => lockKey(`${date}_${date}`) },
   ];
   const noDates = ["2024-02-30", "2024-5-31", "../../etc/passwd", "2024-05-31/../x", "2024-05-31\n", "today", ""];
 
