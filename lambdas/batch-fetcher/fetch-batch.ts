@@ -1,12 +1,4 @@
-import {
-  type BatchEvent,
-  type BatchResult,
-  countOutcomes,
-  isFinal,
-  STOPS,
-  type SymbolReport,
-  UNFINISHED_NAMED,
-} from "../../domain/batch.ts";
+import { type BatchEvent, type BatchResult, countOutcomes, isFinal } from "../../domain/batch.ts";
 import {
   InvalidInputError,
   messageOf,
@@ -15,25 +7,16 @@ import {
   SymbolsMissingError,
 } from "../../domain/errors.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
-import type { RunSummary } from "../../domain/run-summary.ts";
-import { shorten } from "../../domain/text.ts";
 import type { TradingCalendar } from "../../domain/trading-calendar.ts";
 import { describeSettling, settledInstant } from "../../domain/trading-date.ts";
 import { readStoredList, storedListDates } from "../../stores/symbols-csv.ts";
 import { previousSession } from "../runtime/earlier-sessions.ts";
 import { renewRunLocks } from "../runtime/run-lock.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import { firstUnfinished, measureGate, openGate, stopOf, symbolsWithBar } from "./batch-gate.ts";
 import { FEWEST_GONE, fetchSymbols } from "./fetch-symbols.ts";
 import type { PriceSource } from "./price-source.ts";
 import { type PlannedBatch, planSession, type SessionPlan } from "./session-plan.ts";
-import { createUpstreamGate, type UpstreamGate } from "./upstream-gate.ts";
-
-/** Longest reason in a batch result; the whole one is stored. */
-const LONGEST_NAMED = 80;
-const LONGEST_STOP = 120;
-
-/** Time before the function ends that is kept for storing what was fetched, in milliseconds. */
-const STORING_MS = 60_000;
 
 /** What fetching a batch needs. */
 export interface FetchBatchOptions {
@@ -61,7 +44,7 @@ export interface FetchBatchOptions {
  */
 export async function fetchBatch(event: BatchEvent, options: FetchBatchOptions): Promise<BatchResult> {
   const { runtime, calendar, source, endsAt } = options;
-  const { store, clock, random, metrics, logger } = runtime;
+  const { store, clock, metrics, logger } = runtime;
   const startedAt = clock.now();
   const date = event.date ?? calendar.lastFinishedTradingDay(startedAt);
   const sessions = event.sessions ?? [date];
@@ -81,11 +64,7 @@ export async function fetchBatch(event: BatchEvent, options: FetchBatchOptions):
     const known = plan.finished.get(symbol);
     if (known !== undefined) runtime.onOutcome?.(known.outcome, batchNumber);
   }
-  const gate = createUpstreamGate({
-    requestsPerSecond: options.requestsPerSecond,
-    ...{ lane: event.lane ?? 0, lanes: event.lanes ?? 1, clock, random },
-    endsAt: endsAt === undefined ? undefined : endsAt - STORING_MS,
-  });
+  const gate = openGate(event, options);
   const healthy = toAsk.length < FEWEST_GONE ? undefined : await previousSession(date, calendar, runtime);
   const { sessions: fetched, doubted } = await fetchSymbols(failedLast(toAsk, plan), {
     ...{ source, gate, runtime, sessions, batchNumber, endsAt },
@@ -93,11 +72,7 @@ export async function fetchBatch(event: BatchEvent, options: FetchBatchOptions):
   });
   const asked = [...fetched.values()].flatMap((symbol) => symbol.get(date) ?? []);
   metrics.add("symbolsAsked", asked.filter(({ report }) => report.outcome !== "deferred").length);
-  metrics.add("upstreamRequests", gate.counters.requests);
-  metrics.add("upstreamRetries", gate.counters.retries);
-  metrics.add("upstreamRateLimited", gate.counters.rateLimited);
-  metrics.add("upstreamBreakerOpenings", gate.counters.breakerOpenings);
-  metrics.add("upstreamWaiting", gate.counters.waitedMs);
+  measureGate(gate, metrics);
 
   const earlierResults: BatchResult["earlier"] = [];
   for (const session of earlier) {
@@ -162,16 +137,6 @@ function readsAgain({ run, batchNumber }: BatchEvent): boolean {
   );
 }
 
-/** A few of the unfinished symbols, with short reasons: the messages of all batches together have to stay small. */
-function firstUnfinished(reports: readonly SymbolReport[]): SymbolReport[] {
-  return reports
-    .filter(({ outcome }) => !isFinal(outcome))
-    .slice(0, UNFINISHED_NAMED)
-    .map(({ reason, ...report }) =>
-      reason === undefined ? report : { ...report, reason: shorten(reason, LONGEST_NAMED) },
-    );
-}
-
 function refuseUnsettled(date: string, calendar: TradingCalendar, now: number): void {
   if (!calendar.isTradingDay(date)) {
     throw new InvalidInputError(`the exchange has no session on ${date}: there is nothing to fetch`);
@@ -190,21 +155,10 @@ async function newestSymbols(store: ObjectStore, date: string): Promise<string[]
   return list.listings.map(({ symbol }) => symbol);
 }
 
-function symbolsWithBar(summary: RunSummary | undefined): ReadonlySet<string> {
-  const fetched = summary?.outcomes.filter(({ outcome }) => outcome === "fetched") ?? [];
-  return new Set(fetched.map(({ symbol }) => symbol));
-}
-
 /** Symbols that failed before go last, so that they do not keep the others from being tried. */
 function failedLast(symbols: readonly string[], { failedBefore }: SessionPlan): string[] {
   return [
     ...symbols.filter((symbol) => !failedBefore.has(symbol)),
     ...symbols.filter((symbol) => failedBefore.has(symbol)),
   ];
-}
-
-function stopOf({ closed: reason, blocked }: UpstreamGate, doubted: boolean): BatchResult["stopped"] {
-  if (reason === undefined) return null;
-  const by = doubted ? STOPS.unknownSymbols : blocked ? STOPS.block : STOPS.breaker;
-  return { by, reason: shorten(reason, LONGEST_STOP) };
 }

@@ -1,5 +1,6 @@
 import type { Bar } from "../../domain/bar.ts";
 import type { SymbolReport } from "../../domain/batch.ts";
+import type { DateSpan } from "../../domain/date-span.ts";
 import { GateClosedError, messageOf } from "../../domain/errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { PriceSource, TimedAnswer } from "./price-source.ts";
@@ -28,30 +29,49 @@ export interface SymbolFetcherOptions {
   readonly batchNumber: number | null;
 }
 
-/** Fetches one symbol's bars. Trouble becomes its outcome, never an error: the other symbols of the batch go on. */
-export async function fetchSymbol(symbol: string, options: SymbolFetcherOptions): Promise<FetchedSessions> {
-  const { source, gate, runtime, sessions, batchNumber } = options;
+/** What one question gave: an answer, or the outcome of a symbol that has none. */
+export type Asked = { readonly answer: TimedAnswer } | { readonly answer: undefined; readonly report: SymbolReport };
+
+/**
+ * Asks for the sessions of a symbol from one date to another, both inclusive. Trouble becomes its outcome, never an error:
+ * the other symbols of the batch go on.
+ */
+export async function askSymbol(
+  symbol: string,
+  { from, to }: DateSpan,
+  { source, gate, runtime, batchNumber }: Omit<SymbolFetcherOptions, "sessions">,
+): Promise<Asked> {
   const { logger } = runtime;
-  const [first, last] = [sessions[0], sessions.at(-1)];
-  if (first === undefined || last === undefined) return new Map();
   let attempts = 0;
   try {
     const answer = await gate.ask(
       () => {
         attempts += 1;
-        return source.fetchChart(symbol, first, last);
+        return source.fetchChart(symbol, from, to);
       },
       (error, attempt, delayMs) =>
         logger.debug("asking again", { symbol, batchNumber, attempt, delayMs, reason: messageOf(error) }),
     );
-    return readSessions(symbol, answer, options);
+    return { answer };
   } catch (error) {
-    if (error instanceof GateClosedError) return everySession(sessions, deferredSymbol(symbol, error.message));
+    if (error instanceof GateClosedError) {
+      return { answer: undefined, report: deferredSymbol(symbol, error.message).report };
+    }
     const tries = attempts === 1 ? "1 attempt" : `${attempts} attempts`;
     logger.warn(`${symbol} failed: ${messageOf(error)}`, { symbol, batchNumber, attempts, error });
     const reason = `${messageOf(error)} after ${tries}`;
-    return everySession(sessions, withoutBar({ symbol, outcome: "failed", reason }));
+    return { answer: undefined, report: withoutBar({ symbol, outcome: "failed", reason }).report };
   }
+}
+
+/** Fetches one symbol's bars. Trouble becomes its outcome, never an error: the other symbols of the batch go on. */
+export async function fetchSymbol(symbol: string, options: SymbolFetcherOptions): Promise<FetchedSessions> {
+  const { sessions } = options;
+  const [from, to] = [sessions[0], sessions.at(-1)];
+  if (from === undefined || to === undefined) return new Map();
+  const asked = await askSymbol(symbol, { from, to }, options);
+  if (asked.answer === undefined) return everySession(sessions, withoutBar(asked.report));
+  return readSessions(symbol, asked.answer, options);
 }
 
 /** A symbol that is left for later: it was not asked for. */

@@ -1,5 +1,5 @@
 import pLimit from "p-limit";
-import { isFinal } from "../../domain/batch.ts";
+import { isFinal, type SymbolOutcome, type SymbolReport } from "../../domain/batch.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import {
   deferredSymbol,
@@ -43,28 +43,53 @@ export interface FetchedSymbols {
   readonly doubted: boolean;
 }
 
-/**
- * Fetches the symbols of a batch through its gate. Where healthy symbols are suddenly unknown in numbers, the gate is
- * closed, and no answer that a symbol is unknown is believed: such symbols have failed.
- */
+/** Fetches the symbols of a batch through its gate. */
 export async function fetchSymbols(
   symbols: readonly string[],
   options: SymbolsFetcherOptions,
 ): Promise<FetchedSymbols> {
-  const { gate, runtime, sessions, batchNumber, endsAt, healthy } = options;
+  const { sessions } = options;
   const last = sessions.at(-1) ?? "";
+  const { fetched, doubted } = await fetchEach<FetchedSessions>(symbols, {
+    ...options,
+    fetchOne: (symbol) => fetchSymbol(symbol, options),
+    outcomeOf: (ofSymbol) => ofSymbol.get(last)?.report.outcome,
+    without: (report) => everySession(sessions, withoutBar(report)),
+  });
+  return { sessions: fetched, doubted };
+}
+
+/** How the symbols of a batch are fetched, whatever is fetched of one. */
+export interface EachFetcherOptions<Fetched> extends Omit<SymbolsFetcherOptions, "sessions" | "source" | "runtime"> {
+  readonly runtime: Pick<Runtime, "clock" | "onOutcome">;
+  /** Never rejects for an upstream's trouble. */
+  readonly fetchOne: (symbol: string) => Promise<Fetched>;
+  /** What became of the symbol in all; undefined where nothing was asked. */
+  readonly outcomeOf: (fetched: Fetched) => SymbolOutcome | undefined;
+  /** What stands for a symbol of which nothing was fetched, or nothing is believed. */
+  readonly without: (report: SymbolReport) => Fetched;
+}
+
+/**
+ * Fetches symbols through a gate, several at once. Where healthy symbols are suddenly unknown in numbers, the gate is
+ * closed, and no answer that a symbol is unknown is believed: such symbols have failed.
+ */
+export async function fetchEach<Fetched>(
+  symbols: readonly string[],
+  { gate, runtime, batchNumber, endsAt, healthy, fetchOne, outcomeOf, without }: EachFetcherOptions<Fetched>,
+): Promise<{ readonly fetched: ReadonlyMap<string, Fetched>; readonly doubted: boolean }> {
   const healthyHere = symbols.filter((symbol) => healthy.has(symbol)).length;
   const tooMany = Math.max(FEWEST_GONE, Math.floor(healthyHere * LARGEST_GONE_SHARE) + 1);
   let healthyAnswered = 0;
   let healthyGone = 0;
   let reasonToDoubt: string | undefined;
 
-  async function fetchOne(symbol: string): Promise<FetchedSessions> {
+  async function fetchInTime(symbol: string): Promise<Fetched> {
     if (endsAt !== undefined && runtime.clock.now() > endsAt - LAST_BEGIN_MS) {
-      return everySession(sessions, deferredSymbol(symbol, "the time was running out"));
+      return without(deferredSymbol(symbol, "the time was running out").report);
     }
-    const fetched = await fetchSymbol(symbol, options);
-    const outcome = fetched.get(last)?.report.outcome;
+    const fetched = await fetchOne(symbol);
+    const outcome = outcomeOf(fetched);
     if (outcome !== undefined && isFinal(outcome) && healthy.has(symbol)) {
       healthyAnswered += 1;
       if (outcome === "notFound") healthyGone += 1;
@@ -78,12 +103,16 @@ export async function fetchSymbols(
   }
 
   const limit = pLimit(SYMBOLS_AT_ONCE);
-  const all = new Map(await limit.map(symbols, async (symbol) => [symbol, await fetchOne(symbol)] as const));
+  const entries = await limit.map(
+    symbols,
+    async (symbol): Promise<[string, Fetched]> => [symbol, await fetchInTime(symbol)],
+  );
+  const all = new Map<string, Fetched>(entries);
   if (reasonToDoubt !== undefined) {
     for (const [symbol, fetched] of all) {
-      if (fetched.get(last)?.report.outcome !== "notFound") continue;
-      all.set(symbol, everySession(sessions, withoutBar({ symbol, outcome: "failed", reason: reasonToDoubt })));
+      if (outcomeOf(fetched) !== "notFound") continue;
+      all.set(symbol, without({ symbol, outcome: "failed", reason: reasonToDoubt }));
     }
   }
-  return { sessions: all, doubted: reasonToDoubt !== undefined };
+  return { fetched: all, doubted: reasonToDoubt !== undefined };
 }
