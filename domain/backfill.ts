@@ -5,6 +5,7 @@ import {
   batchResult,
   lostBatch,
   NOTHING_ASKED,
+  type OutcomeCounts,
   outcomeCounts,
   SYMBOL_SOURCES,
   symbolBatch,
@@ -44,6 +45,9 @@ export const historyReport = symbolReport.extend({
 });
 export type HistoryReport = z.infer<typeof historyReport>;
 
+/** Most batches of a plan, so that the messages of all of them together stay far below what a workflow can carry. */
+export const MOST_HISTORY_BATCHES = 200;
+
 /** What a backfill is to fetch: an item of the Map a batch, of symbols without an outcome that stands. */
 export const backfillPlan = z.object({
   backfill: dateSpan,
@@ -78,17 +82,23 @@ export const historyBatchEvent = z.object({
 });
 export type HistoryBatchEvent = z.infer<typeof historyBatchEvent>;
 
-/** What a fetcher of history returns. */
+/** Most unfinished symbols that the result of a batch names with a reason: its message stays small. */
+export const HISTORY_UNFINISHED_NAMED = 1;
+
+/**
+ * What a fetcher of history returns. A backfill has up to {@link MOST_HISTORY_BATCHES} of them in one message: what the
+ * stored file says is not said again.
+ */
 export const historyBatchResult = batchResult
   .pick({ counts: true, unfinished: true, upstream: true, stopped: true, durationMs: true })
   .extend({
-    backfill: dateSpan,
     batchNumber: symbolBatch.shape.batchNumber,
-    /** Null where no symbol has an outcome that stands: there is nothing to store. */
-    s3Key: z.string().nullable(),
+    /** Bars in the stored file. */
     rows: count,
-    bytes: count,
+    /** Of the stored file; null where no symbol has an outcome that stands: there is nothing to store. */
     sha256: sha256.nullable(),
+    /** Symbols that were not tried. What else has no outcome in the file has failed. */
+    deferred: z.array(asxSymbol).default([]),
   });
 export type HistoryBatchResult = z.infer<typeof historyBatchResult>;
 
@@ -103,6 +113,15 @@ export const BACKFILL_STATUSES = {
 } as const;
 export type BackfillStatus = (typeof BACKFILL_STATUSES)[keyof typeof BACKFILL_STATUSES];
 
+/**
+ * The status that a backfill's counts amount to.
+ * @param finished symbols that were left out of the plan because an outcome stood, in whichever backfill's record.
+ */
+export function backfillStatus({ fetched, failed, deferred }: OutcomeCounts, finished: number): BackfillStatus {
+  if (fetched === 0 && finished === 0) return BACKFILL_STATUSES.failed;
+  return failed + deferred > 0 ? BACKFILL_STATUSES.partial : BACKFILL_STATUSES.complete;
+}
+
 /** A stored file of a backfill. It is written once and never changed. */
 export const historyFileEntry = z.object({
   batchNumber: symbolBatch.shape.batchNumber,
@@ -112,6 +131,13 @@ export const historyFileEntry = z.object({
   sha256,
 });
 export type HistoryFileEntry = z.infer<typeof historyFileEntry>;
+
+/** What became of a symbol, as the record of a backfill has it. */
+export const recordedReport = historyReport.extend({
+  /** The batch whose file has the symbol; absent where the symbol is unfinished. */
+  batchNumber: symbolBatch.shape.batchNumber.optional(),
+});
+export type RecordedReport = z.infer<typeof recordedReport>;
 
 /**
  * `backfills/FROM_TO.json`: the state of a backfill after its last round, and its manifest: a reader reads the files that it
@@ -124,8 +150,8 @@ export const backfillRecord = z.object({
   status: z.enum(BACKFILL_STATUSES),
   startedAt: z.iso.datetime(),
   finishedAt: z.iso.datetime(),
-  /** Name of the price source. */
-  source: z.string(),
+  /** Name of the price source; null where no file is stored. */
+  source: z.string().nullable(),
   /** What the last run asked of the upstream, all rounds together. */
   upstream: upstreamCounters.default(NOTHING_ASKED),
   symbols: z.object({
@@ -144,9 +170,14 @@ export const backfillRecord = z.object({
   days: z.record(tradingDate, count),
   batches: z.array(historyFileEntry),
   /** One entry a symbol, in order of symbol. */
-  outcomes: z.array(historyReport),
+  outcomes: z.array(recordedReport),
 });
 export type BackfillRecord = z.infer<typeof backfillRecord>;
+
+/** Whether a message is one of a backfill rather than of a date. */
+export function isOfBackfill(message: unknown): boolean {
+  return typeof message === "object" && message !== null && "backfill" in message;
+}
 
 /** What starts the summary of a backfill: the plan and what the Map gave. */
 export const backfillSummaryEvent = z.object({

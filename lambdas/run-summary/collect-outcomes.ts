@@ -49,7 +49,7 @@ export function collectOutcomes(
       gone ? { symbol: report.symbol, outcome: "failed", reason: "its stored file is gone" } : report,
     );
   }
-  const lost = new Map(lostBatches(fetched).map((batch) => [batch.batchNumber, reasonOf(batch)]));
+  const lost = new Map(lostBatches(fetched).map((batch) => [batch.batchNumber, reasonOfLoss(batch)]));
   for (const { symbols, batchNumber } of fetched.symbolBatches) {
     const reason = lost.get(batchNumber) ?? "its batch reported no outcome";
     for (const symbol of symbols) {
@@ -73,7 +73,7 @@ export function batchEntries(
   const durations = new Map<string, number | null>();
   for (const { key, durationMs } of lastRound) if (key !== null) durations.set(key, durationMs);
   for (const result of fetched.results) if (!("error" in result)) durations.set(result.s3Key, result.durationMs);
-  const errors = new Map(lostBatches(fetched).map((batch) => [batch.batchNumber, reasonOf(batch)]));
+  const errors = new Map(lostBatches(fetched).map((batch) => [batch.batchNumber, reasonOfLoss(batch)]));
   const entries = stored.files.map((file): BatchEntry => {
     const error = file.batchNumber === null ? undefined : errors.get(file.batchNumber);
     return {
@@ -99,7 +99,7 @@ function lostBatches({ results }: FetchedBatches): LostBatch[] {
 }
 
 /** The reason of a lost batch, on one line. */
-function reasonOf({ error }: LostBatch): string {
+export function reasonOfLoss({ error }: LostBatch): string {
   const cause = causeMessage(error.Cause);
   return `its batch was lost: ${error.Error}${cause === "" ? "" : `: ${cause}`}`.slice(0, LONGEST_REASON);
 }

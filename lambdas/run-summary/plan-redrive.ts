@@ -1,4 +1,12 @@
-import { dealIntoLanes, isFinal, STOPS, type SymbolReport, type WorkflowRun } from "../../domain/batch.ts";
+import {
+  type BatchResult,
+  dealIntoLanes,
+  isFinal,
+  type LostBatch,
+  STOPS,
+  type SymbolReport,
+  type WorkflowRun,
+} from "../../domain/batch.ts";
 import type { Redrive, RunSummaryEvent } from "../../domain/run-summary.ts";
 
 /** Waits before each further round of fetching, in seconds: an upstream that has a bad moment, and one that has a bad time. */
@@ -18,8 +26,8 @@ export function planRedrive(
   run: WorkflowRun | undefined,
   unfinished: Iterable<SymbolReport>,
 ): Redrive | null {
-  const waitSeconds = run === undefined ? undefined : REDRIVE_WAITS_SECONDS[run.attempt - 1];
-  if (run === undefined || waitSeconds === undefined || reasonToStop(event) !== undefined) return null;
+  const next = nextRound(event, run);
+  if (next === null) return null;
   const symbols = new Set<string>();
   for (const { symbol, outcome } of unfinished) if (!isFinal(outcome)) symbols.add(symbol);
   const unread = unreadBatches(event);
@@ -32,8 +40,29 @@ export function planRedrive(
     batches.map(({ batchNumber }) => batchNumber),
     Math.max(1, event.results.length),
   );
+  return { ...next, run: { ...next.run, ...(unread.length > 0 && { unread }) }, lanes };
+}
+
+/** What the batches of a round gave, of a day or of a backfill. */
+export interface FetchedRound {
+  readonly run?: WorkflowRun | undefined;
+  readonly symbolBatches: readonly unknown[];
+  readonly results: readonly (readonly (Pick<BatchResult, "upstream" | "stopped"> | LostBatch)[])[];
+}
+
+/**
+ * The next round of a run, for what is unfinished, and the wait before it. Null where the rounds are used up, or the run is
+ * stopped early.
+ * @param run the run with the counters of all of its rounds.
+ */
+export function nextRound(
+  round: FetchedRound,
+  run: WorkflowRun | undefined,
+): Pick<Redrive, "run" | "waitSeconds"> | null {
+  const waitSeconds = run === undefined ? undefined : REDRIVE_WAITS_SECONDS[run.attempt - 1];
+  if (run === undefined || waitSeconds === undefined || reasonToStop(round) !== undefined) return null;
   const { unread: _, ...stays } = run;
-  return { run: { ...stays, attempt: run.attempt + 1, ...(unread.length > 0 && { unread }) }, waitSeconds, lanes };
+  return { run: { ...stays, attempt: run.attempt + 1 }, waitSeconds };
 }
 
 /** Batches of a run that catches up, of which symbols could not be read again. */
@@ -50,7 +79,7 @@ function unreadBatches({ catchUp, results }: RunSummaryEvent): number[] {
  * or knew healthy symbols no more in at least half of all batches. What later rounds meet are the symbols that were left:
  * they say nothing about the market.
  */
-export function reasonToStop({ run, results, symbolBatches }: RunSummaryEvent): string | undefined {
+export function reasonToStop({ run, results, symbolBatches }: FetchedRound): string | undefined {
   if ((run?.attempt ?? 1) > 1) return undefined;
   const batches = results.flat();
   const asking = batches.filter((batch) => "error" in batch || batch.upstream.requests > 0);

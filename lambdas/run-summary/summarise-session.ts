@@ -15,7 +15,7 @@ import { readStoredDay } from "../runtime/stored-day.ts";
 import { batchEntries, checkReported, collectOutcomes, type FetchedBatches } from "./collect-outcomes.ts";
 import { countRevisions } from "./count-revisions.ts";
 import { judgeSession } from "./judge-session.ts";
-import { reasonToStop } from "./plan-redrive.ts";
+import { type FetchedRound, reasonToStop } from "./plan-redrive.ts";
 
 /** What summarising a session needs. */
 export interface SessionOptions {
@@ -159,7 +159,7 @@ export async function summariseClosedDay(
 }
 
 /** What every round of the run asked of the upstream, this one included. */
-export function upstreamOf({ run, results }: RunSummaryEvent): RunSummary["upstream"] {
+export function upstreamOf({ run, results }: FetchedRound): RunSummary["upstream"] {
   const rounds = results.flat().flatMap((result) => ("error" in result ? [] : result.upstream));
   return rounds.reduce(addUpstream, run?.upstream ?? NOTHING_ASKED);
 }

@@ -41,6 +41,18 @@ export const METRICS = {
   latestDayComplete: { unit: MetricUnit.Count, service: "run-summary" },
   /** From the closing auction of the last finished trading day to the run that made it whole. */
   dataLag: { unit: MetricUnit.Milliseconds, service: "run-summary" },
+  /** One a backfill that has ended, by its status. */
+  backfillComplete: { unit: MetricUnit.Count, service: "run-summary" },
+  backfillPartial: { unit: MetricUnit.Count, service: "run-summary" },
+  backfillFailed: { unit: MetricUnit.Count, service: "run-summary" },
+  /** From the start of the execution to the backfill's record. */
+  backfillDuration: { unit: MetricUnit.Milliseconds, service: "run-summary" },
+  /** Bars in all files of the backfill, and rows of answers that were kept out. */
+  backfillBars: { unit: MetricUnit.Count, service: "run-summary" },
+  backfillRowsLeftOut: { unit: MetricUnit.Count, service: "run-summary" },
+  /** Symbols of the backfill with an outcome that stands, and without. */
+  backfillSymbolsFinished: { unit: MetricUnit.Count, service: "run-summary" },
+  backfillSymbolsUnfinished: { unit: MetricUnit.Count, service: "run-summary" },
 } as const;
 
 /** The name of a metric. */

@@ -17,6 +17,7 @@ import {
   wholeNumberArgument,
 } from "../../cli/arguments.ts";
 import { stateMachineArgument } from "../../cli/state-machine-arn.ts";
+import { symbolUpdate } from "../../domain/batch.ts";
 import { InvalidInputError, StoredFileError } from "../../domain/errors.ts";
 import { rawDataKey, rawDataPrefix, runKey, runLockKey, symbolsKey } from "../../domain/object-keys.ts";
 import { parseRunSummary } from "../../domain/parse-run-summary.ts";
@@ -440,7 +441,7 @@ describe("a directory with hostile names and codes", () => {
             .fetch,
         });
         const environment = { ASX_DIRECTORY_URL: "https://sandbox/asx-research/1.0/companies/directory/file" };
-        const update = await createSymbolUpdater(environment, runtime)({ date: DAY });
+        const update = symbolUpdate.parse(await createSymbolUpdater(environment, runtime)({ date: DAY }));
         expect(update.symbols).toHaveLength(companies.length);
         expect(update.metadata.warnings.every((warning) => isCivil(warning, 2_000))).toBe(true);
         expect(runtime.logs.every((line) => isCivil(line, 2_000))).toBe(true);

@@ -1,0 +1,22 @@
+import type { BackfillDigest, BackfillRecord } from "../../domain/backfill.ts";
+
+/** What a message is about besides the backfill itself. */
+export interface BackfillDescription {
+  readonly redrive: BackfillDigest["redrive"];
+  /** Where the record is stored. */
+  readonly where: string;
+}
+
+/** How a backfill stands, in one line for a notification. */
+export function describeBackfill(record: BackfillRecord, { redrive, where }: BackfillDescription): string {
+  const { from, to, status, counts, symbols, rows, leftOut, batches } = record;
+  const { fetched, noTrade, notFound, invalid, failed, deferred } = counts;
+  return [
+    `ASX backfill ${from} to ${to}: ${status}. ${fetched} of ${symbols.total} symbols have bars, ${rows} in ` +
+      `${batches.length === 1 ? "1 file" : `${batches.length} files`}; ${noTrade} did not trade, ${notFound} are unknown ` +
+      `to the provider, ${invalid} invalid, ${failed} failed, ${deferred} deferred.`,
+    ...(leftOut > 0 ? [`Rows of answers that were kept out: ${leftOut}.`] : []),
+    ...(redrive === null ? [] : [`What is unfinished is fetched again, in round ${redrive.run.attempt}.`]),
+    `Details: ${where}`,
+  ].join(" ");
+}

@@ -1,0 +1,89 @@
+import type { BackfillRecord, HistoryFileEntry } from "../../domain/backfill.ts";
+import type { DateSpan } from "../../domain/date-span.ts";
+import { InvalidInputError } from "../../domain/errors.ts";
+import { backfillKey, historyFilesPrefix, parseHistoryKey } from "../../domain/object-keys.ts";
+import type { ObjectStore } from "../../domain/object-store.ts";
+import { parseBackfillRecord } from "../../domain/parse-backfill-record.ts";
+import { type HistoryFacts, readHistoryFacts } from "../../stores/history-file-reader.ts";
+import { sha256 } from "../../stores/sha256.ts";
+
+/** What is stored of a backfill, without what its files say. */
+export interface StoredBackfill {
+  /** Undefined where no round has ended yet. */
+  readonly record: BackfillRecord | undefined;
+  /** The store's mark of the record, for writing over it and no other. */
+  readonly version: string | undefined;
+  /** The stored files in order of number, whether the record names them or not. */
+  readonly files: readonly ListedHistoryFile[];
+}
+
+/** A stored file of a backfill as a listing shows it. */
+export interface ListedHistoryFile {
+  readonly key: string;
+  readonly batchNumber: number;
+  readonly bytes: number;
+}
+
+/** A stored file of a backfill that was read. */
+export interface ReadHistoryFile {
+  readonly entry: HistoryFileEntry;
+  readonly facts: HistoryFacts;
+}
+
+/**
+ * Looks at what is stored of a backfill.
+ * @throws StoredFileError where its record is damaged.
+ */
+export async function readStoredBackfill(store: ObjectStore, span: DateSpan): Promise<StoredBackfill> {
+  const key = backfillKey(span);
+  const [listed, stored] = await Promise.all([store.list(historyFilesPrefix(span)), store.read(key)]);
+  const files = listed.flatMap(({ key: fileKey, bytes }) => {
+    const name = parseHistoryKey(fileKey);
+    return name === undefined ? [] : { key: fileKey, batchNumber: name.batchNumber, bytes };
+  });
+  return {
+    record: stored === undefined ? undefined : parseBackfillRecord(key, stored.bytes),
+    version: stored?.version,
+    files: files.toSorted((left, right) => left.batchNumber - right.batchNumber),
+  };
+}
+
+/** The files that the record names and that are still there, as far as a listing can tell. */
+export function namedFiles({ record, files }: Pick<StoredBackfill, "record" | "files">): HistoryFileEntry[] {
+  const sizes = new Map(files.map(({ key, bytes }) => [key, bytes]));
+  return record?.batches.filter(({ key, bytes }) => sizes.get(key) === bytes) ?? [];
+}
+
+/** The files that the record does not name: of a run that was killed before its summary, or of the round just ended. */
+export function unnamedFiles({ record, files }: Pick<StoredBackfill, "record" | "files">): ListedHistoryFile[] {
+  const named = new Set(record?.batches.map(({ key }) => key));
+  return files.filter(({ key }) => !named.has(key));
+}
+
+/**
+ * Reads a stored file of a backfill without its prices; undefined where there is none.
+ * @throws StoredFileError where it is damaged.
+ */
+export async function readHistoryFile(
+  store: ObjectStore,
+  { key, batchNumber }: Pick<ListedHistoryFile, "key" | "batchNumber">,
+): Promise<ReadHistoryFile | undefined> {
+  const bytes = await store.get(key);
+  if (bytes === undefined) return undefined;
+  const facts = await readHistoryFacts(key, bytes);
+  return { entry: { batchNumber, key, rows: facts.rows, bytes: bytes.length, sha256: sha256(bytes) }, facts };
+}
+
+/**
+ * Made-up bars that were mixed with real ones could not be told apart any more.
+ * @throws InvalidInputError where the record, or where there is none a stored file, is of another source.
+ */
+export async function refuseOtherHistory(store: ObjectStore, stored: StoredBackfill, source: string): Promise<void> {
+  const [first] = stored.files;
+  const known =
+    stored.record?.source ?? (first === undefined ? undefined : (await readHistoryFile(store, first))?.facts.source);
+  if (known === undefined || known === source) return;
+  throw new InvalidInputError(
+    `${stored.record?.source == null ? first?.key : "the backfill's record"} is of another source (${known}, this run has ${source}); use another store, so that made-up and real bars are not mixed`,
+  );
+}
