@@ -1,0 +1,146 @@
+/**
+ * Prices on one basis: the newest known action's. docs/adjusted-prices.md has the formulas and an example.
+ *
+ * Factors are cumulative, each standing for its action and all later ones, so that one row is the whole answer for a bar:
+ * that of the first action behind it. The same holds of `ASOF JOIN` in SQL over the rows given here.
+ */
+import { ACTION_KINDS, actionsThatHold, type CorporateAction } from "./corporate-action.ts";
+import { basisInstant, type Split, splitEffectiveAt, splitFactor } from "./split-basis.ts";
+
+/** What a bar is multiplied by for the splits that took effect after it was fetched. */
+export interface SplitFactor {
+  readonly symbol: string;
+  /** In milliseconds since 1970. The factor is for bars whose `basisInstant` is before it, and not before an earlier row's. */
+  readonly effectiveAt: number;
+  /** New shares for one old: volumes are multiplied by it, prices and amounts divided. */
+  readonly factor: number;
+}
+
+/** What prices are multiplied by for the dividends that went ex after them. */
+export interface DividendFactor {
+  readonly symbol: string;
+  /** The factor is for bars of dates before it, and not before an earlier row's. */
+  readonly exDate: string;
+  readonly factor: number;
+}
+
+/** A dividend that prices cannot be adjusted for: its factor is 1. */
+export interface NotAdjusted {
+  readonly symbol: string;
+  readonly exDate: string;
+  readonly why: string;
+}
+
+/** The close of a symbol's last bar before an ex-date. */
+export interface PreviousClose {
+  readonly symbol: string;
+  readonly exDate: string;
+  /** The bar's own date, and when it was fetched, in milliseconds since 1970. */
+  readonly date: string;
+  readonly fetchedAt: number;
+  /** AUD, as stored. */
+  readonly close: number;
+}
+
+/** Factors in order of symbol and of instant or ex-date. */
+export interface AdjustmentFactors {
+  readonly splits: readonly SplitFactor[];
+  readonly dividends: readonly DividendFactor[];
+  readonly notAdjusted: readonly NotAdjusted[];
+}
+
+/** Factors, looked up for a bar. */
+export interface Adjuster {
+  /** Divides prices and amounts a share, and multiplies volumes, of a bar of a date that was fetched at an instant. */
+  splitFactor(symbol: string, date: string, fetchedAt: number): number;
+  /** Multiplies prices of a date. */
+  dividendFactor(symbol: string, date: string): number;
+}
+
+/**
+ * The factors of all actions that hold. A dividend's is `1 - amount / previous close`, both on the newest basis.
+ * @param closes of the last bars before the dividends' ex-dates, where there is one.
+ */
+export function adjustmentFactors(
+  actions: readonly CorporateAction[],
+  closes: readonly PreviousClose[],
+): AdjustmentFactors {
+  const closeOf = new Map(closes.map((close) => [`${close.symbol} ${close.exDate}`, close]));
+  const splits: SplitFactor[] = [];
+  const dividends: DividendFactor[] = [];
+  const notAdjusted: NotAdjusted[] = [];
+  const bySymbol = Map.groupBy(actionsThatHold(actions), ({ symbol }) => symbol);
+  for (const symbol of [...bySymbol.keys()].sort()) {
+    const newestFirst = (bySymbol.get(symbol) ?? []).sort((a, b) => (a.exDate < b.exDate ? 1 : -1));
+    const ratios: Split[] = [];
+    const ofSymbol: SplitFactor[] = [];
+    let splitProduct = 1;
+    for (const { kind, exDate, value } of newestFirst) {
+      if (kind !== ACTION_KINDS.split) continue;
+      ratios.push({ exDate, ratio: value });
+      splitProduct *= value;
+      ofSymbol.unshift({ symbol, effectiveAt: splitEffectiveAt(exDate), factor: splitProduct });
+    }
+    splits.push(...ofSymbol);
+    const ofDividends: DividendFactor[] = [];
+    let dividendProduct = 1;
+    for (const dividend of newestFirst) {
+      if (dividend.kind !== ACTION_KINDS.dividend) continue;
+      const { exDate } = dividend;
+      const factor = dividendFactor(dividend, closeOf.get(`${symbol} ${exDate}`), ratios);
+      if (typeof factor === "string") {
+        notAdjusted.push({ symbol, exDate, why: factor });
+        continue;
+      }
+      dividendProduct *= factor;
+      ofDividends.unshift({ symbol, exDate, factor: dividendProduct });
+    }
+    dividends.push(...ofDividends);
+  }
+  return { splits, dividends, notAdjusted: notAdjusted.sort(byPlace) };
+}
+
+/** Looks factors up for single bars: the first action behind a bar has its factor, and where there is none it is 1. */
+export function createAdjuster({ splits, dividends }: Pick<AdjustmentFactors, "splits" | "dividends">): Adjuster {
+  const splitsOf = Map.groupBy(splits, ({ symbol }) => symbol);
+  const dividendsOf = Map.groupBy(dividends, ({ symbol }) => symbol);
+  return {
+    splitFactor(symbol, date, fetchedAt) {
+      const basis = basisInstant(date, fetchedAt);
+      return splitsOf.get(symbol)?.find(({ effectiveAt }) => effectiveAt > basis)?.factor ?? 1;
+    },
+    dividendFactor: (symbol, date) => dividendsOf.get(symbol)?.find(({ exDate }) => exDate > date)?.factor ?? 1,
+  };
+}
+
+/** A rescaled volume in whole shares: halves are rounded up. */
+export function wholeShares(shares: number): number {
+  return Math.floor(shares + 0.5);
+}
+
+/** `BHP 2024-03-07: why`. */
+export function describeNotAdjusted({ symbol, exDate, why }: NotAdjusted): string {
+  return `${symbol} ${exDate}: ${why}`;
+}
+
+/** The factor of one dividend, or why there is none. */
+function dividendFactor(
+  { exDate, value, lastConfirmed }: CorporateAction,
+  before: PreviousClose | undefined,
+  splits: readonly Split[],
+): number | string {
+  if (before === undefined) return "no bar before it";
+  const amount = value / splitFactor(splits, exDate, lastConfirmed);
+  const close = before.close / splitFactor(splits, before.date, before.fetchedAt);
+  if (amount < close) return 1 - amount / close;
+  return `its dividend of ${shown(amount)} is not below the close before it, ${shown(close)} on ${before.date}`;
+}
+
+function shown(value: number): string {
+  return String(Number(value.toPrecision(7)));
+}
+
+function byPlace(a: NotAdjusted, b: NotAdjusted): number {
+  if (a.symbol !== b.symbol) return a.symbol < b.symbol ? -1 : 1;
+  return a.exDate < b.exDate ? -1 : 1;
+}
