@@ -1,4 +1,5 @@
 import { type BatchEvent, type BatchResult, countOutcomes, isFinal } from "../../domain/batch.ts";
+import type { ActionsAnswer } from "../../domain/corporate-action.ts";
 import {
   InvalidInputError,
   messageOf,
@@ -16,6 +17,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import { firstUnfinished, measureGate, openGate, stopOf, symbolsWithBar } from "./batch-gate.ts";
 import { FEWEST_GONE, fetchSymbols } from "./fetch-symbols.ts";
 import type { PriceSource } from "./price-source.ts";
+import { recordBatchActions } from "./record-actions.ts";
 import { type PlannedBatch, planSession, type SessionPlan } from "./session-plan.ts";
 
 /** What fetching a batch needs. */
@@ -66,10 +68,13 @@ export async function fetchBatch(event: BatchEvent, options: FetchBatchOptions):
   }
   const gate = openGate(event, options);
   const healthy = toAsk.length < FEWEST_GONE ? undefined : await previousSession(date, calendar, runtime);
+  const actions: ActionsAnswer[] = [];
   const { sessions: fetched, doubted } = await fetchSymbols(failedLast(toAsk, plan), {
     ...{ source, gate, runtime, sessions, batchNumber, endsAt },
     healthy: symbolsWithBar(healthy),
+    onActions: (seen) => actions.push(seen),
   });
+  await recordBatchActions(actions, runtime);
   const asked = [...fetched.values()].flatMap((symbol) => symbol.get(date) ?? []);
   metrics.add("symbolsAsked", asked.filter(({ report }) => report.outcome !== "deferred").length);
   measureGate(gate, metrics);

@@ -1,9 +1,11 @@
 import type { Bar } from "../../domain/bar.ts";
 import type { SymbolReport } from "../../domain/batch.ts";
+import type { ActionsAnswer } from "../../domain/corporate-action.ts";
 import type { DateSpan } from "../../domain/date-span.ts";
 import { GateClosedError, messageOf } from "../../domain/errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { PriceSource, TimedAnswer } from "./price-source.ts";
+import { actionsSeen } from "./record-actions.ts";
 import { type SessionOutcome, sessionOutcome } from "./session-bar.ts";
 import type { UpstreamGate } from "./upstream-gate.ts";
 
@@ -27,6 +29,8 @@ export interface SymbolFetcherOptions {
   /** Trading dates, ascending: one request covers them all. */
   readonly sessions: readonly string[];
   readonly batchNumber: number | null;
+  /** Told what each answer says of dividends and splits. */
+  readonly onActions?: (seen: ActionsAnswer) => void;
 }
 
 /** What one question gave: an answer, or the outcome of a symbol that has none. */
@@ -71,6 +75,9 @@ export async function fetchSymbol(symbol: string, options: SymbolFetcherOptions)
   if (from === undefined || to === undefined) return new Map();
   const asked = await askSymbol(symbol, { from, to }, options);
   if (asked.answer === undefined) return everySession(sessions, withoutBar(asked.report));
+  const question = { symbol, ticker: options.source.tickerOf(symbol), from, to };
+  const seen = actionsSeen(asked.answer, question, options.runtime);
+  if (seen !== undefined) options.onActions?.(seen);
   return readSessions(symbol, asked.answer, options);
 }
 
