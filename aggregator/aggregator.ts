@@ -6,6 +6,9 @@ import { parseInput } from "../domain/parse.ts";
 import { toSymbol } from "../domain/symbol.ts";
 import { quote, shellWord } from "../domain/text.ts";
 import { tradingDate } from "../domain/trading-date.ts";
+import { type ActionRow, type ActionsOptions, actionsTable } from "./actions.ts";
+import { ADJUSTMENTS, type Adjustment } from "./adjust-bars.ts";
+import { loadAdjusted } from "./adjust-load.ts";
 import type { BarQuestion, OnBadFile, Seen } from "./bar-reader.ts";
 import type { BarColumnName, Bars } from "./bars.ts";
 import { BAR_COLUMN_NAMES } from "./bars-relation.ts";
@@ -25,6 +28,12 @@ export interface LoadOptions<Column extends BarColumnName = BarColumnName> {
   readonly columns?: readonly Column[] | undefined;
   /** `error` (unless given): a missing, damaged or foreign file ends in an error. `skip`: it is left out and told in the coverage. */
   readonly onBadFile?: OnBadFile | undefined;
+  /**
+   * `none` (unless given): prices as they are stored. `splits`, `all`: on the basis of the newest split, with `all` adjusted
+   * for dividends too, by what is known of the whole store. Volumes are adjusted for splits, to whole shares, halves up;
+   * `adjusted_close` is the close adjusted for both.
+   */
+  readonly adjust?: Adjustment | undefined;
 }
 
 /** Which bars of a range are loaded. */
@@ -152,9 +161,24 @@ export class Aggregator {
     return (await this.#load(null, options)).bars;
   }
 
+  /**
+   * Dividends and splits by ex-date, in order of symbol and ex-date: of the files under `actions/`, united with what stored
+   * bars say. A dividend counts in the shares of its `last_confirmed`.
+   * @throws InvalidInputError where a symbol or date cannot be, or the range is backward.
+   * @throws StoredFileError that names a file that cannot be read.
+   */
+  async actions(options: ActionsOptions = {}): Promise<Table<ActionRow>> {
+    const { symbols, from, to, all } = parseInput(actionsOptions, options, "options");
+    if (from !== undefined && to !== undefined) checkedRange(from, to);
+    const { actions } = await this.#open.actions.known("error");
+    return actionsTable(actions, { symbols: symbols?.map(checkedSymbol), from, to, all });
+  }
+
   /** Every load comes through here. */
   async #load(range: DateRange, options: RangeOptions): Promise<{ readonly bars: Bars; readonly seen: Seen }> {
-    return this.#open.reader.bars(questionOf(range, options));
+    const question = questionOf(range, options);
+    const { adjust = "none" } = options;
+    return adjust === "none" ? this.#open.reader.bars(question) : loadAdjusted(this.#open, question, adjust);
   }
 
   /**
@@ -314,6 +338,14 @@ const loadOptions = z.strictObject({
   symbols: z.array(z.string()).min(1, "name a symbol, or leave symbols out for all").optional(),
   columns: z.array(z.enum(BAR_COLUMN_NAMES)).optional(),
   onBadFile: z.enum(["error", "skip"]).optional(),
+  adjust: z.enum(ADJUSTMENTS).optional(),
+});
+
+const actionsOptions = z.strictObject({
+  symbols: loadOptions.shape.symbols,
+  from: tradingDate.optional(),
+  to: tradingDate.optional(),
+  all: z.boolean().optional(),
 });
 
 function questionOf(range: DateRange, options: RangeOptions): BarQuestion {

@@ -43,6 +43,7 @@ export interface CoverageParts {
   readonly skipped?: readonly SkippedFile[];
   readonly unverified?: readonly string[];
   readonly offlineSince?: Date | null;
+  readonly notAdjusted?: readonly string[];
 }
 
 /** Dates or keys that a sentence names before it counts the rest. */
@@ -69,6 +70,8 @@ export class Coverage {
   readonly unverified: readonly string[];
   /** Since when the store could not be reached and only the cache was read; null where it was reached. */
   readonly offlineSince: Date | null;
+  /** Dividends that prices were to be adjusted for and are not, with the reason: `BHP 2024-03-07: why`. */
+  readonly notAdjusted: readonly string[];
 
   constructor(parts: CoverageParts) {
     const {
@@ -80,6 +83,7 @@ export class Coverage {
       skipped = [],
       unverified = [],
       offlineSince = null,
+      notAdjusted = [],
     } = parts;
     this.from = from;
     this.to = to;
@@ -89,6 +93,7 @@ export class Coverage {
     this.skipped = skipped;
     this.unverified = unverified;
     this.offlineSince = offlineSince;
+    this.notAdjusted = notAdjusted;
   }
 
   /** Trading days with neither bars nor a run. */
@@ -145,6 +150,9 @@ export class Coverage {
       this.offlineSince === null
         ? ""
         : `the store could not be reached: read from the cache as of ${this.offlineSince.toISOString()}`,
+      this.notAdjusted.length > 0
+        ? `not adjusted for ${counted(this.notAdjusted.length, "dividend")}: ${someOf(this.notAdjusted)}`
+        : "",
     ];
     return lines.filter((line) => line !== "").join("\n");
   }
@@ -164,8 +172,9 @@ export class Coverage {
 
   /** The parts, for `JSON.stringify`. */
   toJSON(): CoverageParts & { readonly isComplete: boolean } {
-    const { from, to, isComplete, days, notSettled, withoutBars, skipped, unverified, offlineSince } = this;
-    return { from, to, isComplete, days, notSettled, withoutBars, skipped, unverified, offlineSince };
+    const { from, to, isComplete, days, notSettled, withoutBars, skipped, unverified, offlineSince, notAdjusted } =
+      this;
+    return { from, to, isComplete, days, notSettled, withoutBars, skipped, unverified, offlineSince, notAdjusted };
   }
 
   /** What {@link toString} says, as HTML, and a table of the days that are not complete. */

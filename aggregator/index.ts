@@ -13,6 +13,8 @@ export {
 export type { Listing } from "../domain/listing.ts";
 export { fromEpochDays, toEpochDays } from "../domain/trading-date.ts";
 export type { StoreOptions } from "../stores/open-store.ts";
+export type { ActionRow, ActionsOptions } from "./actions.ts";
+export type { Adjustment } from "./adjust-bars.ts";
 export {
   Aggregator,
   type LoadOptions,

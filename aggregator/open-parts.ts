@@ -9,6 +9,8 @@ import { parseInput } from "../domain/parse.ts";
 import { createTradingCalendar } from "../domain/trading-calendar.ts";
 import { tradingDate } from "../domain/trading-date.ts";
 import { openStore, type StoreOptions } from "../stores/open-store.ts";
+import { ActionFiles } from "./action-files.ts";
+import { ActionsReader } from "./actions.ts";
 import { BarReader } from "./bar-reader.ts";
 import { defaultCacheDir, openCacheFolder } from "./cache-folder.ts";
 import { CatalogReader } from "./catalog.ts";
@@ -56,6 +58,7 @@ export interface AggregatorParts {
   readonly engine: Engine;
   readonly reader: Reader;
   readonly listed: ListedSymbols;
+  readonly actions: ActionsReader;
   readonly publisher: CuratedPublisher;
   readonly progress: Progress;
 }
@@ -122,10 +125,13 @@ export async function openParts(url: string, options: AggregatorOptions): Promis
   const reading = readingOf(store);
   const online = readerOf(store, null, reading);
   const offline = { readerOf, store, noted, looks: new LastLooks(folder), cacheFolder: folder.path, outage, now };
+  const reader: Reader = isRemote ? new OfflineReader({ ...offline, online }) : online;
+  const files = new ActionFiles({ store, folder, outage, now });
   return {
     store,
     engine,
-    reader: isRemote ? new OfflineReader({ ...offline, online }) : online,
+    reader,
+    actions: new ActionsReader({ engine, reader, files }),
     listed: new ListedSymbols({ store, folder, outage, now }),
     publisher: new CuratedPublisher({ store, engine, ...reading, folder: folder.path, now }),
     progress,

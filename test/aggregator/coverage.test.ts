@@ -125,6 +125,7 @@ describe("coverage", () => {
       withoutBars: [],
       skipped: [],
       unverified: [],
+      notAdjusted: [],
       offlineSince: null,
     });
   });

@@ -1,0 +1,185 @@
+import { type AdjustmentFactors, adjustmentFactors, type PreviousClose } from "../domain/adjustment.ts";
+import {
+  ACTION_KINDS,
+  type ActionKind,
+  type ActionsAnswer,
+  actionsThatHold,
+  type CorporateAction,
+  observeActions,
+} from "../domain/corporate-action.ts";
+import type { StoredFileError } from "../domain/errors.ts";
+import { fromEpochDays, toEpochDays } from "../domain/trading-date.ts";
+import type { ActionFiles } from "./action-files.ts";
+import type { OnBadFile, Seen } from "./bar-reader.ts";
+import { barsView } from "./bars-view.ts";
+import { type Column, columnsOf } from "./column.ts";
+import type { Engine } from "./engine.ts";
+import { numberColumn, textColumn } from "./make-column.ts";
+import type { Reader } from "./offline-reader.ts";
+import { sqlText } from "./sql-text.ts";
+import { Table } from "./table.ts";
+
+/** One value of a corporate action as a row. */
+export type ActionRow = {
+  symbol: string;
+  /** `YYYY-MM-DD`, Sydney. */
+  ex_date: string;
+  kind: ActionKind;
+  /** AUD a share, in the shares of `last_confirmed`, or new shares for one old. */
+  value: number;
+  /** The oldest and the newest answer of the provider that had this value. */
+  first_seen: Date;
+  last_confirmed: Date;
+  /** Null while it holds. */
+  superseded_at: Date | null;
+};
+
+/** Which actions are asked for. */
+export interface ActionsOptions {
+  /** ASX codes; every symbol unless given. */
+  readonly symbols?: readonly string[] | undefined;
+  /** First and last ex-date, `YYYY-MM-DD`, inclusive. */
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  /** Those too that were revised or withdrawn; unless given, only those that hold. */
+  readonly all?: boolean | undefined;
+}
+
+/** What is known of corporate actions in a state of the store, and what follows for prices. */
+export interface KnownActions {
+  /** Of the files, united with what all stored bars say; in order of symbol and ex-date. */
+  readonly actions: readonly CorporateAction[];
+  readonly factors: AdjustmentFactors;
+  /** Files of actions that cannot be read, and were left out. */
+  readonly damaged: readonly StoredFileError[];
+}
+
+/** What actions are read with. */
+export interface ActionsReaderParts {
+  readonly engine: Engine;
+  readonly reader: Reader;
+  readonly files: ActionFiles;
+}
+
+/**
+ * Finds what is known of corporate actions: in their files, and in the dividends and split ratios of all stored bars, which
+ * are all that an older store has. The last state is remembered: to be asked again costs a listing.
+ */
+export class ActionsReader {
+  readonly #parts: ActionsReaderParts;
+  #last: { readonly mark: string; readonly known: KnownActions } | undefined;
+  #views = 0;
+
+  constructor(parts: ActionsReaderParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * What is known now, of the whole store: a dividend after a range adjusts it, and the close before an ex-date may lie before it.
+   * @throws StoredFileError that names a file of bars or actions that cannot be read, unless such are left out.
+   */
+  async known(onBadFile: OnBadFile): Promise<KnownActions> {
+    const { reader, files } = this.#parts;
+    const { result } = await reader.atOneState(null, onBadFile, async (seen) => {
+      const filed = await files.read(seen.offlineSince !== null);
+      const [damaged] = filed.damaged;
+      if (damaged !== undefined && onBadFile === "error") throw damaged;
+      const mark = `${seen.catalog.mark} ${filed.mark}`;
+      if (this.#last?.mark === mark) return this.#last.known;
+      const known = { ...(await this.#read(seen, filed.actions)), damaged: filed.damaged };
+      const isWhole = seen.plan.bad.length === 0 && seen.catalog.damaged.length === 0;
+      this.#last = isWhole ? { mark, known } : undefined;
+      return known;
+    });
+    return result;
+  }
+
+  async #read({ plan }: Seen, filed: readonly CorporateAction[]): Promise<Omit<KnownActions, "damaged">> {
+    const { engine } = this.#parts;
+    this.#views += 1;
+    const bars = `bars_of_actions_${this.#views}`;
+    await engine.run(barsView(bars, plan));
+    try {
+      const actions = observeActions(filed, await this.#events(bars));
+      const dividends = actionsThatHold(actions).filter(({ kind }) => kind === ACTION_KINDS.dividend);
+      return { actions, factors: adjustmentFactors(actions, await this.#closesBefore(bars, dividends)) };
+    } finally {
+      if (!engine.isClosed) await engine.run(`DROP VIEW ${bars}`);
+    }
+  }
+
+  /** What bars say of their own dates. A bar without a dividend withdraws none: what was recorded knows better. */
+  async #events(bars: string): Promise<ActionsAnswer[]> {
+    const table = new Table(
+      await this.#parts.engine.query(
+        `SELECT symbol, date, fetch_timestamp, dividend, split_ratio FROM ${bars}
+         WHERE dividend IS NOT NULL OR split_ratio IS NOT NULL`,
+      ),
+    );
+    const [dates, fetchedAt] = [textsOf(table, "date"), table.numbers("fetch_timestamp")];
+    const [dividends, ratios] = [table.numbers("dividend"), table.numbers("split_ratio")];
+    return textsOf(table, "symbol").map((symbol, row) => {
+      const date = dates[row] ?? "";
+      return {
+        ...{ symbol, span: { from: date, to: date }, answeredAt: fetchedAt[row] ?? 0 },
+        dividends: new Map([[date, dividends[row]]]),
+        splits: new Map([[date, ratios[row]]]),
+      };
+    });
+  }
+
+  async #closesBefore(bars: string, dividends: readonly CorporateAction[]): Promise<PreviousClose[]> {
+    if (dividends.length === 0) return [];
+    const wanted = dividends.map(({ symbol, exDate }) => `(${sqlText(symbol)}, DATE ${sqlText(exDate)})`);
+    const table = new Table(
+      await this.#parts.engine.query(
+        `WITH wanted(symbol, ex_date) AS (VALUES ${wanted.join(", ")})
+         SELECT wanted.symbol AS symbol, ex_date, date, close, fetch_timestamp
+         FROM wanted ASOF JOIN
+           (SELECT symbol, date, close, fetch_timestamp FROM ${bars} WHERE symbol IN (SELECT symbol FROM wanted)) AS bars
+           ON wanted.symbol = bars.symbol AND wanted.ex_date > bars.date`,
+      ),
+    );
+    const [exDates, dates] = [textsOf(table, "ex_date"), textsOf(table, "date")];
+    const [closes, fetchedAt] = [table.numbers("close"), table.numbers("fetch_timestamp")];
+    return textsOf(table, "symbol").map((symbol, row) => ({
+      ...{ symbol, exDate: exDates[row] ?? "", date: dates[row] ?? "" },
+      ...{ close: closes[row] ?? Number.NaN, fetchedAt: fetchedAt[row] ?? 0 },
+    }));
+  }
+}
+
+/** Those of the symbols and ex-dates asked for, as a table. */
+export function actionsTable(
+  actions: readonly CorporateAction[],
+  { symbols, from = "", to = "9999-12-31", all = false }: ActionsOptions,
+): Table<ActionRow> {
+  const wanted = symbols === undefined ? undefined : new Set(symbols);
+  const shown = actions.filter(
+    ({ symbol, exDate, supersededAt }) =>
+      exDate >= from && exDate <= to && (all || supersededAt === null) && (wanted === undefined || wanted.has(symbol)),
+  );
+  return new Table<ActionRow>(
+    columnsOf([
+      ["symbol", textColumn(shown.map(({ symbol }) => symbol))],
+      ["ex_date", { kind: "date", values: Int32Array.from(shown, ({ exDate }) => toEpochDays(exDate)) }],
+      ["kind", textColumn(shown.map(({ kind }) => kind))],
+      ["value", numberColumn(shown.map(({ value }) => value))],
+      ["first_seen", instantColumn(shown.map(({ firstSeen }) => firstSeen))],
+      ["last_confirmed", instantColumn(shown.map(({ lastConfirmed }) => lastConfirmed))],
+      ["superseded_at", instantColumn(shown.map(({ supersededAt }) => supersededAt))],
+    ]),
+  );
+}
+
+function instantColumn(instants: readonly (number | null)[]): Column {
+  const column = numberColumn(instants);
+  return column.kind === "number" ? { ...column, kind: "instant" } : column;
+}
+
+/** The texts of a column of texts or dates; without nulls. */
+function textsOf(table: Table, name: string): string[] {
+  const column = table.column(name);
+  if (column.kind === "date") return Array.from(column.values, (days) => fromEpochDays(days));
+  return table.values(name).map(String);
+}
