@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import * as z from "zod";
 import { DateNotStoredError, InvalidInputError, SymbolsMissingError } from "../domain/errors.ts";
 import type { Listing } from "../domain/listing.ts";
+import { parseBackfillKey, parseHistoryKey } from "../domain/object-keys.ts";
 import { parseInput } from "../domain/parse.ts";
 import { toSymbol } from "../domain/symbol.ts";
 import { quote, shellWord } from "../domain/text.ts";
@@ -15,6 +16,7 @@ import { BAR_COLUMN_NAMES } from "./bars-relation.ts";
 import type { DateRange } from "./catalog.ts";
 import { type CompactOptions, type CompactResult, compact } from "./compact.ts";
 import type { DayStatus, SkippedFile } from "./coverage.ts";
+import { dayStandings } from "./history-coverage.ts";
 import { type MergedDay, mergeDay } from "./merge-day.ts";
 import { type AggregatorOptions, type AggregatorParts, openParts } from "./open-parts.ts";
 import { type OutputOptions, writeOutputFile } from "./output-file.ts";
@@ -72,7 +74,10 @@ export interface MissingDays {
   readonly partial: readonly { readonly date: string; readonly symbols: readonly string[] }[];
   /** Days that have bars and no run summary: whether all are there is not known. */
   readonly unrecorded: readonly string[];
-  /** Files that are missing, damaged or foreign, with the date of each; null for a compacted file of a year: compact again. */
+  /**
+   * Files that are missing, damaged or foreign, with the date of each; null for one of many dates: a compacted file of a
+   * year (compact again), and what a backfill stored (run it again).
+   */
   readonly unreadable: readonly (SkippedFile & { readonly date: string | null })[];
   /** Whether nothing is lacking. */
   readonly isNothing: boolean;
@@ -282,11 +287,12 @@ export class Aggregator {
     const range = checkedRange(from, to);
     const seen = await this.#open.reader.look(range, "skip");
     const coverage = this.#open.reader.coverage(seen);
-    const partial = coverage.partial.map((date) => ({ date, symbols: seen.catalog.runs.get(date)?.unfinished ?? [] }));
+    const standingOf = dayStandings(seen.catalog);
+    const partial = coverage.partial.map((date) => ({ date, symbols: standingOf(date, true).unfinished }));
     const { missing: days, failed, unrecorded } = coverage;
     const unreadable = coverage.skipped.map((file) => ({
       ...file,
-      date: /\d{4}-\d{2}-\d{2}/.exec(file.key)?.[0] ?? null,
+      date: dateOfKey(file.key),
     }));
     const isNothing = [days, failed, partial, unrecorded, unreadable].every(({ length }) => length === 0);
     return { ...range, days, failed, partial, unrecorded, unreadable, isNothing };
@@ -323,6 +329,12 @@ export class Aggregator {
   async close(): Promise<void> {
     this.#parts.engine.close();
   }
+}
+
+/** The date that the key of a file of one date names. */
+function dateOfKey(key: string): string | null {
+  const isOfSpan = parseHistoryKey(key) !== undefined || parseBackfillKey(key) !== undefined;
+  return isOfSpan ? null : (/\d{4}-\d{2}-\d{2}/.exec(key)?.[0] ?? null);
 }
 
 function checkedRange(from: string, to: string): { from: string; to: string } {

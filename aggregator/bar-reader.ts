@@ -14,7 +14,7 @@ import { DECIDING_COLUMNS } from "./deciding-columns.ts";
 import type { Engine } from "./engine.ts";
 import { readPlaced } from "./placed-read.ts";
 import type { Planner } from "./planner.ts";
-import { curatedParts, type ReadPart, type ReadPlan, rawParts, readParts } from "./read-plan.ts";
+import { curatedParts, filesOf, type ReadPlan, type ReadSources, readParts } from "./read-plan.ts";
 
 /** What to do about a file that is missing, damaged or foreign: end with an error that names it, or leave it out and tell. */
 export type OnBadFile = "error" | "skip";
@@ -92,8 +92,8 @@ export class BarReader {
     symbols: readonly string[] | undefined,
   ): Promise<Columns> {
     const rows = compactedRows(plan);
-    if (symbols !== undefined || rows < MANY_ROWS) return this.#mixed(readParts(plan), columns, symbols);
-    const raw = await this.#mixed(rawParts(plan.raw), columns, symbols);
+    if (symbols !== undefined || rows < MANY_ROWS) return this.#mixed(plan, columns, symbols);
+    const raw = await this.#mixed({ ...plan, curated: [] }, columns, symbols);
     const placed = await readPlaced(this.#parts.engine, curatedParts(plan.curated), columns, rows, raw);
     if (placed !== undefined) return placed;
     throw new StoredFileError(
@@ -103,14 +103,17 @@ export class BarReader {
 
   /** Rows of any files, in whatever order they come. What decides between bars that stand twice is asked for where some do. */
   async #mixed(
-    parts: readonly ReadPart[],
+    plan: ReadPlan,
     columns: readonly BarColumnName[],
     symbols: readonly string[] | undefined,
   ): Promise<Columns> {
     const { engine } = this.#parts;
-    const ordered = orderBars(await engine.query(selectBars(parts, columns, symbols)));
-    if (ordered !== "undecided") return ordered;
-    const decided = orderBars(await engine.query(selectBars(parts, [...columns, ...DECIDING_COLUMNS], symbols)));
+    const parts = readParts(plan);
+    const read = async (names: readonly BarColumnName[]): Promise<Columns | "undecided"> =>
+      orderBars(await engine.query(selectBars(parts, names, symbols)));
+    const deciding = [...columns, ...DECIDING_COLUMNS];
+    const ordered = await read(overlapsHistory(plan) ? deciding : columns);
+    const decided = ordered === "undecided" ? await read(deciding) : ordered;
     if (decided === "undecided") throw new TypeError("bars that stand twice were read without what decides");
     return new Map([...decided].filter(([name]) => columns.some((column) => column === name)));
   }
@@ -133,17 +136,13 @@ export class BarReader {
   }
 
   /**
-   * What is stored of a range by its run summaries: their files are neither fetched nor opened. Only dates without a summary
-   * are looked into.
+   * What is stored of a range by its run summaries and records of backfills: their files are neither fetched nor opened.
+   * Only dates without either are looked into, and once those of which bars stand twice.
    */
   async overview(range: DateRange): Promise<Seen> {
     const { catalogs, planner, offlineSince } = this.#parts;
     const catalog = await catalogs.look(range);
-    const runs = new Map([...catalog.runs].map(([date, run]) => [date, { ...run, sums: "" }]));
-    const plan = await planner.plan({ ...catalog, runs });
-    const recorded = [...catalog.runs].filter(([, { sums }]) => sums !== "");
-    const rows = new Map([...plan.rows, ...recorded.map(([date, run]) => [date, run.rows] as const)]);
-    return { catalog, plan: { ...plan, rows }, offlineSince };
+    return { catalog, plan: await planner.overview(catalog), offlineSince };
   }
 
   /** The state of a range as it is now, whatever was seen before. */
@@ -185,9 +184,9 @@ export class BarReader {
   }
 
   /** Whether a bucket still has the objects that the cache has copies of. Files of this machine are looked at themselves. */
-  async #areListed({ raw, curated }: ReadPlan): Promise<boolean> {
+  async #areListed(plan: ReadPlan): Promise<boolean> {
     const { store } = this.#parts;
-    const files = [...raw, ...curated];
+    const files = filesOf(plan);
     const [first] = files;
     if (first === undefined || store.localPath(first.key) !== undefined) return true;
     const now = await store.stat(files.map(({ key }) => key));
@@ -207,9 +206,9 @@ export class BarReader {
   }
 
   /** Each file was found right before: a query that fails at one all the same met what the engine cannot read. */
-  #explained(error: unknown, { raw, curated }: ReadPlan): unknown {
+  #explained(error: unknown, plan: ReadPlan): unknown {
     if (!(error instanceof QueryFailedError)) return error;
-    const file = [...raw, ...curated].find(({ path }) => error.message.includes(path));
+    const file = filesOf(plan).find(({ path }) => error.message.includes(path));
     if (file === undefined) return error;
     return new StoredFileError(
       `${this.#parts.store.locate(file.key)} cannot be read: ${error.message}; restore it, or delete it and run the date again`,
@@ -228,14 +227,19 @@ export class BarReader {
   }
 }
 
+/** Whether bars of backfills stand beside others of their dates: then some stand twice, as a rule. */
+function overlapsHistory({ history, mayRepeat }: ReadPlan): boolean {
+  return history.some(({ wanted }) => wanted.some((date) => mayRepeat.has(date)));
+}
+
 /** Bars that are read from compacted files. */
 function compactedRows({ curated, rows }: ReadPlan): number {
   return curated.reduce((sum, { wanted }) => wanted.reduce((fileSum, date) => fileSum + (rows.get(date) ?? 0), sum), 0);
 }
 
 /** Whether all files of a plan still are those that were found right: a run may replace one while it is read. */
-export async function areUnchanged({ raw, curated }: Pick<ReadPlan, "raw" | "curated">): Promise<boolean> {
-  const files = [...raw, ...curated];
+export async function areUnchanged(sources: ReadSources): Promise<boolean> {
+  const files = filesOf(sources);
   const now = await fileObjects(files);
   return files.every(({ localMark }, index) => now[index]?.mark === localMark);
 }

@@ -1,4 +1,5 @@
 import { BAR_COLUMNS, type ColumnType } from "../domain/bar-columns.ts";
+import type { DateSpan } from "../domain/date-span.ts";
 import type { BarColumnName } from "./bars.ts";
 import { DECIDING_ORDER } from "./deciding-columns.ts";
 import type { ReadPart } from "./read-plan.ts";
@@ -71,9 +72,14 @@ export function selectBarsOnce(parts: readonly ReadPart[]): string {
 
 function dateConditions({ dates }: ReadPart): string[] {
   if (dates === undefined) return [];
-  const { from, to, except } = dates;
-  const within = from === to ? `date = ${sqlDate(from)}` : `date BETWEEN ${sqlDate(from)} AND ${sqlDate(to)}`;
-  return except.length === 0 ? [within] : [within, `date NOT IN (${except.map(sqlDate).join(", ")})`];
+  const { except, ...within } = dates;
+  const single = except.filter(({ from, to }) => from === to).map(({ from }) => sqlDate(from));
+  const spans = except.filter(({ from, to }) => from < to).map(sqlSpan);
+  return [
+    within.from === within.to ? `date = ${sqlDate(within.from)}` : `date ${sqlSpan(within)}`,
+    ...(single.length === 0 ? [] : [`date NOT IN (${single.join(", ")})`]),
+    ...spans.map((span) => `date NOT ${span}`),
+  ];
 }
 
 function symbolConditions(symbols: readonly string[] | undefined): string[] {
@@ -83,4 +89,8 @@ function symbolConditions(symbols: readonly string[] | undefined): string[] {
 
 function sqlDate(date: string): string {
   return `DATE ${sqlText(date)}`;
+}
+
+function sqlSpan({ from, to }: DateSpan): string {
+  return `BETWEEN ${sqlDate(from)} AND ${sqlDate(to)}`;
 }

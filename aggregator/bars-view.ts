@@ -1,11 +1,19 @@
 import { BAR_COLUMN_NAMES, selectBars, selectBarsOnce } from "./bars-relation.ts";
-import { type ReadPlan, rawParts, readPartsByMonth } from "./read-plan.ts";
+import { historyOf, type ReadPlan, readParts, readPartsByMonth } from "./read-plan.ts";
 
 /** A view over files: months of small files are passed over whole where a query's dates are others. */
-export function barsView(name: string, { raw, curated, mayRepeat }: ReadPlan): string {
-  const repeating = raw.filter(({ date }) => mayRepeat.has(date));
-  const single = raw.filter(({ date }) => !mayRepeat.has(date));
-  const queries = [selectBars(readPartsByMonth({ raw: single, curated }), BAR_COLUMN_NAMES)];
-  if (repeating.length > 0) queries.push(selectBarsOnce(rawParts(repeating)));
+export function barsView(name: string, { raw, history, curated, mayRepeat }: ReadPlan): string {
+  const single = {
+    raw: raw.filter(({ date }) => !mayRepeat.has(date)),
+    history: historyOf(history, (date) => !mayRepeat.has(date)),
+    curated,
+  };
+  const repeating = {
+    raw: raw.filter(({ date }) => mayRepeat.has(date)),
+    history: historyOf(history, (date) => mayRepeat.has(date)),
+    curated: [],
+  };
+  const queries = [selectBars(readPartsByMonth(single), BAR_COLUMN_NAMES)];
+  if (mayRepeat.size > 0) queries.push(selectBarsOnce(readParts(repeating)));
   return `CREATE VIEW ${name} AS ${queries.join("\nUNION ALL ")}`;
 }

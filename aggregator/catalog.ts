@@ -1,7 +1,9 @@
 import pLimit from "p-limit";
 import { messageOf, StoredFileError, StoreUnavailableError } from "../domain/errors.ts";
 import {
+  backfillsPrefix,
   curatedManifestKey,
+  parseBackfillKey,
   parseRawDataGroup,
   parseRawDataKey,
   parseRunKey,
@@ -12,6 +14,7 @@ import {
 } from "../domain/object-keys.ts";
 import type { ObjectStore, StoredObject } from "../domain/object-store.ts";
 import { type CuratedManifest, parseCuratedManifest } from "./curated-manifest.ts";
+import { readStoredBackfill, type StoredBackfill } from "./history-record.ts";
 import type { Remembered } from "./remembered.ts";
 import { type RunRecord, readRunRecord } from "./run-record.ts";
 
@@ -25,14 +28,16 @@ export interface Catalog {
   readonly runs: ReadonlyMap<string, RunRecord>;
   /** The raw-data files of dates that have no run, by date. */
   readonly unrecorded: ReadonlyMap<string, readonly StoredObject[]>;
+  /** The backfills of dates of the range, in order of key; each with all of its own dates. */
+  readonly backfills: readonly StoredBackfill[];
   readonly manifest: CuratedManifest | undefined;
-  /** Run summaries and the manifest, as far as they are damaged. */
+  /** Run summaries, records of backfills and the manifest, as far as they are damaged. */
   readonly damaged: readonly StoredFileError[];
   /** Changes whenever anything of the above does. */
   readonly mark: string;
 }
 
-/** Run summaries read at a time: some 100 KB each. */
+/** Run summaries and records read at a time: some 100 KB each. */
 const PARALLEL_READS = 16;
 /** Times that objects may change between being listed and being read before that is an error. */
 const MOST_LOOKS = 5;
@@ -43,12 +48,14 @@ type ManifestState = CuratedManifest | StoredFileError | undefined;
 /** Looks at a store: what was read before is not read again while its mark is the same. */
 export class CatalogReader {
   readonly #store: ObjectStore;
-  readonly #records: Remembered<RunRecord>;
+  readonly #runs: Remembered<RunRecord>;
+  readonly #backfills: Remembered<StoredBackfill>;
   #manifest: { readonly mark: string | undefined; readonly state: ManifestState } | undefined;
 
-  constructor(store: ObjectStore, records: Remembered<RunRecord>) {
+  constructor(store: ObjectStore, runs: Remembered<RunRecord>, backfills: Remembered<StoredBackfill>) {
     this.#store = store;
-    this.#records = records;
+    this.#runs = runs;
+    this.#backfills = backfills;
   }
 
   /**
@@ -64,25 +71,47 @@ export class CatalogReader {
   }
 
   async #lookOnce(range: DateRange): Promise<Catalog | undefined> {
-    const [summaries, [manifestObject]] = await Promise.all([
+    const [summaries, records, [manifestObject]] = await Promise.all([
       this.#summaries(range),
+      this.#backfillRecords(range),
       this.#store.stat([curatedManifestKey]),
     ]);
     const damaged: StoredFileError[] = [];
-    const runs = await this.#readRuns(summaries, damaged);
+    const summaryOf = await this.#readMarked(
+      this.#runs,
+      summaries.map(({ object }) => object),
+      readRunRecord,
+      damaged,
+    );
+    const backfillOf = await this.#readMarked(this.#backfills, records, readStoredBackfill, damaged);
     const manifest = await this.#readManifest(manifestObject);
-    if (runs === undefined || manifest === "changed") return undefined;
+    if (summaryOf === undefined || backfillOf === undefined || manifest === "changed") return undefined;
     if (manifest instanceof StoredFileError) damaged.push(manifest);
+    const runs = new Map<string, RunRecord>();
+    for (const { date, object } of summaries) {
+      const record = summaryOf.get(object.key);
+      if (record !== undefined) runs.set(date, record);
+    }
     const unrecorded = await this.#unrecorded(range, runs);
-    const objects = [...summaries.map(({ object }) => object), ...[...unrecorded.values()].flat()];
+    const objects = [...summaries.map(({ object }) => object), ...[...unrecorded.values()].flat(), ...records];
     return {
       range,
       runs,
       unrecorded,
+      backfills: [...backfillOf.values()],
       manifest: manifest instanceof StoredFileError ? undefined : manifest,
       damaged,
       mark: `${manifestObject?.mark} ${objects.map(({ key, mark }) => `${key} ${mark}`).join(" ")}`,
     };
+  }
+
+  /** The records of backfills of dates of a range, in order of key. They are few: one listing shows them all. */
+  async #backfillRecords(range: DateRange): Promise<StoredObject[]> {
+    const listed = await this.#store.list(backfillsPrefix);
+    return listed.filter(({ key }) => {
+      const span = parseBackfillKey(key);
+      return span !== undefined && (range === null || (span.from <= range.to && range.from <= span.to));
+    });
   }
 
   async #summaries(range: DateRange): Promise<DatedObject[]> {
@@ -96,46 +125,47 @@ export class CatalogReader {
     });
   }
 
-  /** The records of summaries as listed; undefined where one has changed since. */
-  async #readRuns(
-    summaries: readonly DatedObject[],
+  /** What objects say, by key, as they were listed; undefined where one has changed since. Damaged ones are told. */
+  async #readMarked<Value>(
+    known: Remembered<Value>,
+    objects: readonly StoredObject[],
+    read: (key: string, bytes: Uint8Array) => Value,
     damaged: StoredFileError[],
-  ): Promise<Map<string, RunRecord> | undefined> {
-    await this.#records.load(summaries.map(({ object }) => object.key));
-    const isUnknown = ({ object }: DatedObject): boolean => this.#records.get(object.key, object.mark) === undefined;
-    const unknown = summaries.filter(isUnknown).map(({ object }) => object);
+  ): Promise<Map<string, Value> | undefined> {
+    await known.load(objects.map(({ key }) => key));
+    const unknown = objects.filter(({ key, mark }) => known.get(key, mark) === undefined);
     if (unknown.length > 0) {
-      const read = await this.#readRecords(unknown);
+      const found = await this.#readRecords(unknown, read);
       const after = await this.#store.stat(unknown.map(({ key }) => key));
       if (unknown.some(({ mark }, index) => after[index]?.mark !== mark)) return undefined;
       for (const [index, { key, mark }] of unknown.entries()) {
-        const record = read[index];
+        const record = found[index];
         if (record instanceof StoredFileError) damaged.push(record);
-        else if (record !== undefined) this.#records.set(key, mark, record);
+        else if (record !== undefined) known.set(key, mark, record);
       }
-      await this.#records.save();
+      await known.save();
     }
-    const runs = new Map<string, RunRecord>();
-    for (const { date, object } of summaries) {
-      const record = this.#records.get(object.key, object.mark);
-      if (record !== undefined) runs.set(date, record);
+    const records = new Map<string, Value>();
+    for (const { key, mark } of objects) {
+      const record = known.get(key, mark);
+      if (record !== undefined) records.set(key, record);
     }
-    return runs;
+    return records;
   }
 
-  async #readRecords(objects: readonly StoredObject[]): Promise<(RunRecord | StoredFileError | undefined)[]> {
+  async #readRecords<Value>(
+    objects: readonly StoredObject[],
+    read: (key: string, bytes: Uint8Array) => Value,
+  ): Promise<(Value | StoredFileError | undefined)[]> {
     const atATime = pLimit(PARALLEL_READS);
     try {
-      return await atATime.map(objects, ({ key }) => this.#readRecord(key));
+      return await atATime.map(objects, async ({ key }) => {
+        const bytes = await this.#store.get(key);
+        return bytes === undefined ? undefined : orStoredFileError(() => read(key, bytes));
+      });
     } finally {
       atATime.clearQueue(); // after an error nobody waits for the rest
     }
-  }
-
-  async #readRecord(key: string): Promise<RunRecord | StoredFileError | undefined> {
-    const bytes = await this.#store.get(key);
-    if (bytes === undefined) return undefined;
-    return orStoredFileError(() => readRunRecord(key, bytes));
   }
 
   async #readManifest(object: StoredObject | undefined): Promise<ManifestState | "changed"> {

@@ -13,7 +13,8 @@ import type { Progress } from "./progress.ts";
 export interface CompactOptions {
   /**
    * `error` (unless given): it ends in an error, and nothing is published. `skip`: the date is left out and told. A
-   * compacted copy of it stays where it is what the run summary names, or the summary itself cannot be read.
+   * compacted copy of it stays where it is what the run summary and the records of backfills name, or one of these cannot be
+   * read itself.
    */
   readonly onBadFile?: OnBadFile | undefined;
 }
@@ -83,7 +84,7 @@ export async function compact(
   };
 }
 
-/** The file of a year that holds exactly the days wanted, each as its raw-data files are now; undefined where none does. */
+/** The file of a year that holds exactly the days wanted, each as its raw-data files and backfills are now; undefined where none does. */
 function unchangedFile(state: CompactionState, year: string, wanted: readonly SourceDay[]): CuratedFile | undefined {
   return state.manifest.files.find(
     (file) =>

@@ -1,13 +1,17 @@
-import { parseRunKey } from "../domain/object-keys.ts";
+import { parseBackfillKey, parseRunKey } from "../domain/object-keys.ts";
 import { compareSymbols } from "../domain/symbol.ts";
-import type { Catalog } from "./catalog.ts";
+import { type Catalog, isWithin } from "./catalog.ts";
+import type { SkippedFile } from "./coverage.ts";
 import type { CuratedFiles } from "./curated-files.ts";
 import type { CuratedFile } from "./curated-manifest.ts";
 import type { ContentDay } from "./curated-writer.ts";
-import { fileSumsText } from "./file-sums.ts";
+import type { HistoryFiles, ReadyHistoryFile } from "./history-files.ts";
+import { datesThatMayRepeat, historyOfDays } from "./history-plan.ts";
+import type { StoredBackfill } from "./history-record.ts";
+import { sourceSums } from "./history-sums.ts";
 import type { BadFile } from "./local-files.ts";
 import type { RawFiles, ReadyFile } from "./raw-files.ts";
-import type { ReadPlan, ReadyCurated } from "./read-plan.ts";
+import type { ReadPlan, ReadSources, ReadyCurated } from "./read-plan.ts";
 import { newestCopies, type StoredDay, storedDays } from "./stored-days.ts";
 
 /** A date that can be compacted: what it holds, and where its bars are. */
@@ -17,28 +21,33 @@ export interface SourceDay extends ContentDay {
   readonly copies: readonly CuratedFile[];
   /** Its raw-data files; none where a compacted file is read instead. */
   readonly raw: readonly ReadyFile[];
+  /** The backfills that have bars of it; none where a compacted file is read instead. */
+  readonly backfills: readonly StoredBackfill[];
 }
 
 /** The dates of a catalog, as far as they can be compacted. */
 export interface SourceDays {
   readonly days: readonly SourceDay[];
+  /** The backfills' files that they are made of, by key. */
+  readonly historyFiles: ReadonlyMap<string, ReadyHistoryFile>;
   /** What cannot be read of the others. */
   readonly bad: readonly BadFile[];
 }
 
 /**
- * The dates of a catalog, oldest first, each from a compacted file that holds it as its raw-data files are now, where one
- * does: just the others' raw-data files are fetched and looked at.
+ * The dates of a catalog, oldest first, each from a compacted file that holds it as its raw-data files and backfills are now,
+ * where one does: just the others' files are fetched and looked at.
  * @param isUsable whether a compacted file can be read, as far as is known.
  */
 export async function sourceDays(
   catalog: Catalog,
   raw: RawFiles,
+  history: HistoryFiles,
   isUsable: (file: CuratedFile) => boolean,
 ): Promise<SourceDays> {
-  const bad = damagedSummaries(catalog);
-  const unknown = new Set(bad.map(({ date }) => date));
   const stored = await storedDays(catalog, raw);
+  const bad = damagedRecords(catalog, stored);
+  const unknown = new Set(bad.map(({ date }) => date));
   const days: SourceDay[] = [];
   const rest: StoredDay[] = [];
   for (const day of stored) {
@@ -46,50 +55,81 @@ export async function sourceDays(
     if (copies.length > 0) days.push(copiedDay(day.date, copies));
     else if (!unknown.has(day.date)) rest.push(day);
   }
-  // What the files of a date with a damaged summary should be is not known: its compacted copy stays as it is.
+  // What a date with a damaged summary or record should be is not known: its compacted copy stays as it is.
   for (const date of unknown) {
     const copies = newestCopies(date, (catalog.manifest?.files ?? []).filter(isUsable));
     if (copies.length > 0) days.push(copiedDay(date, copies));
   }
   const { ready, bad: unreadable } = await raw.ready(rest.flatMap(({ files }) => files));
-  bad.push(...unreadable);
-  const isBad = new Set(unreadable.map(({ date }) => date));
+  const wanted = new Set(rest.flatMap(({ backfills }) => backfills));
+  const historyFiles = await history.ready([...wanted].flatMap(({ files }) => files));
+  const unreadableDays = [...unreadable, ...unreadableHistory(rest, historyFiles.bad)];
+  bad.push(...unreadableDays);
+  const isBad = new Set(unreadableDays.map(({ date }) => date));
   const readyOf = Map.groupBy(ready, ({ date }) => date);
-  for (const { date, files, curated } of rest) {
-    if (files.length === 0) {
+  for (const { date, files, backfills, curated } of rest) {
+    if (files.length === 0 && backfills.length === 0) {
       for (const { key } of curated)
         bad.push({ date, key, reason: "it cannot be read, and nothing else holds the date" });
-    } else if (!isBad.has(date)) days.push(rawDay(date, readyOf.get(date) ?? []));
+    } else if (!isBad.has(date)) days.push(newDay(date, readyOf.get(date) ?? [], backfills));
   }
-  return { days: days.sort((left, right) => compareSymbols(left.date, right.date)), bad };
+  return {
+    days: days.sort((left, right) => compareSymbols(left.date, right.date)),
+    historyFiles: historyFiles.ready,
+    bad,
+  };
+}
+
+/** A backfill's file that cannot be read, for each of its dates. */
+function unreadableHistory(days: readonly StoredDay[], bad: readonly SkippedFile[]): BadFile[] {
+  const badOf = new Map(bad.map((file) => [file.key, file]));
+  if (badOf.size === 0) return [];
+  return days.flatMap(({ date, backfills }) =>
+    backfills.flatMap(({ files }) =>
+      files.flatMap(({ key }) => {
+        const found = badOf.get(key);
+        return found === undefined ? [] : [{ ...found, date }];
+      }),
+    ),
+  );
 }
 
 /** A day of which all copies are the same. */
 function copiedDay(date: string, curated: readonly CuratedFile[]): SourceDay {
   const copies = curated.toSorted((left, right) => right.rows - left.rows);
   const { sums = "", rows = 0 } = copies[0]?.days[date] ?? {};
-  return { date, sums, least: rows, most: rows, copies, raw: [] };
+  return { date, sums, least: rows, most: rows, copies, raw: [], backfills: [] };
 }
 
-function rawDay(date: string, raw: readonly ReadyFile[]): SourceDay {
-  const rows = raw.map((file) => file.rows);
+function newDay(date: string, raw: readonly ReadyFile[], backfills: readonly StoredBackfill[]): SourceDay {
+  const rows = [...raw.map((file) => file.rows), ...backfills.map(({ days }) => days[date] ?? 0)];
   const most = rows.reduce((sum, count) => sum + count, 0);
-  return { date, sums: fileSumsText(raw), least: Math.max(0, ...rows), most, copies: [], raw };
+  return { date, sums: sourceSums(raw, backfills), least: Math.max(0, ...rows), most, copies: [], raw, backfills };
 }
 
-function damagedSummaries({ damaged }: Catalog): BadFile[] {
+/** Damaged run summaries, and damaged records of backfills for each stored date that they may have bars of. */
+function damagedRecords({ damaged, manifest, range }: Catalog, stored: readonly StoredDay[]): BadFile[] {
   return damaged.flatMap(({ message }) => {
     const [key = ""] = message.split(" ");
+    const reason = message.slice(key.length + 1);
     const date = parseRunKey(key);
-    return date === undefined ? [] : [{ date, key, reason: message.slice(key.length + 1) }];
+    if (date !== undefined) return [{ date, key, reason }];
+    const span = parseBackfillKey(key);
+    if (span === undefined) return [];
+    const compacted = (manifest?.files ?? []).flatMap(({ days }) => Object.keys(days));
+    const dates = new Set([...stored.map((day) => day.date), ...compacted.filter((each) => isWithin(each, range))]);
+    const ofSpan = [...dates].filter((each) => isWithin(each, span)).sort(compareSymbols);
+    // That the backfill cannot be read is told, whatever else is stored.
+    return (ofSpan.length > 0 ? ofSpan : [span.from]).map((each) => ({ date: each, key, reason }));
   });
 }
 
 /** The files that some days are read from; or the compacted ones among them that cannot be read after all. */
 export async function sourceParts(
   days: readonly SourceDay[],
+  historyFiles: SourceDays["historyFiles"],
   curated: CuratedFiles,
-): Promise<Pick<ReadPlan, "raw" | "curated"> | { readonly unreadable: readonly CuratedFile[] }> {
+): Promise<(ReadSources & Pick<ReadPlan, "mayRepeat">) | { readonly unreadable: readonly CuratedFile[] }> {
   const copied = days.filter(({ copies }) => copies.length > 0);
   const wantedOf = Map.groupBy(copied, ({ copies }) => copies[0]);
   const files = [...wantedOf.keys()].filter((file) => file !== undefined);
@@ -105,5 +145,7 @@ export async function sourceParts(
     }
   }
   if (unreadable.length > 0) return { unreadable };
-  return { raw: days.flatMap(({ raw }) => raw), curated: ready };
+  const raw = days.flatMap((day) => day.raw);
+  const { history } = historyOfDays(days, { ready: historyFiles, bad: [] });
+  return { raw, history, curated: ready, mayRepeat: datesThatMayRepeat(raw, days) };
 }

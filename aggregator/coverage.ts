@@ -9,7 +9,8 @@ import { INSPECT } from "./table-text.ts";
 
 /**
  * What is known of a day: `complete`, `partial` (symbols failed or were deferred) and `failed` (no bar at all) as its
- * run summary says; `unrecorded`: bars without a run summary; `missing`: a trading day without either.
+ * run summary and the backfills of the market over it say; `unrecorded`: bars of which neither tells whether all are there;
+ * `missing`: a trading day without any of these.
  */
 export type DayStatus = "complete" | "partial" | "failed" | "missing" | "unrecorded";
 
@@ -96,7 +97,7 @@ export class Coverage {
     this.notAdjusted = notAdjusted;
   }
 
-  /** Trading days with neither bars nor a run. */
+  /** Trading days with neither bars nor a run nor a backfill of the market. */
   get missing(): string[] {
     return this.#datesOf("missing");
   }
@@ -111,14 +112,14 @@ export class Coverage {
     return this.#datesOf("failed");
   }
 
-  /** Days whose bars have no run summary: whether all are there is not known. */
+  /** Days whose bars have neither a run summary nor a backfill of the market: whether all are there is not known. */
   get unrecorded(): string[] {
     return this.#datesOf("unrecorded");
   }
 
   /**
-   * Whether the range holds all that was there to fetch: every trading day is complete by its run summary, no file was
-   * left out, and a summary or seal vouches for each. False for an empty store, and where days are still to come.
+   * Whether the range holds all that was there to fetch: every trading day is complete by its run summary or a backfill, no
+   * file was left out, and a summary, record or seal vouches for each. False for an empty store, and where days are still to come.
    */
   get isComplete(): boolean {
     const whole = this.days.every(({ status }) => status === "complete") && this.notSettled.length === 0;

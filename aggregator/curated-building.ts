@@ -1,7 +1,7 @@
 import { QueryFailedError } from "../domain/errors.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
 import { areUnchanged } from "./bar-reader.ts";
-import { type SourceDay, sourceParts } from "./compaction-days.ts";
+import { type SourceDay, type SourceDays, sourceParts } from "./compaction-days.ts";
 import type { CuratedFiles } from "./curated-files.ts";
 import { type BuiltFile, CuratedWriter } from "./curated-writer.ts";
 import type { Engine } from "./engine.ts";
@@ -44,19 +44,24 @@ export class CuratedBuilding {
   async build(
     period: string,
     days: readonly SourceDay[],
-    { manifest }: { readonly manifest: ManifestLists },
+    { manifest, source }: { readonly manifest: ManifestLists; readonly source: Pick<SourceDays, "historyFiles"> },
   ): Promise<BuiltFile> {
     const content = days.map(({ date, sums }) => `${date}\n${sums}`).join("\n");
     for (let edition = 0; ; edition += 1) {
       const name = `${period} ${edition}\n${content}`;
-      const built = this.#built.get(name) ?? (await this.#buildNew(period, days, edition));
+      const built = this.#built.get(name) ?? (await this.#buildNew(period, days, source, edition));
       this.#built.set(name, built);
       if (isRevivable(built.file.key, manifest.superseded, this.#parts.now())) return built;
     }
   }
 
-  async #buildNew(period: string, days: readonly SourceDay[], edition: number): Promise<BuiltFile> {
-    const parts = await sourceParts(days, this.#parts.curated);
+  async #buildNew(
+    period: string,
+    days: readonly SourceDay[],
+    { historyFiles }: Pick<SourceDays, "historyFiles">,
+    edition: number,
+  ): Promise<BuiltFile> {
+    const parts = await sourceParts(days, historyFiles, this.#parts.curated);
     if ("unreadable" in parts) {
       for (const { key } of parts.unreadable) this.unreadable.add(key);
       throw new SourceChanged();

@@ -8,6 +8,7 @@ import type { CuratedFiles } from "./curated-files.ts";
 import type { CuratedFile } from "./curated-manifest.ts";
 import type { BuiltFile } from "./curated-writer.ts";
 import type { Engine } from "./engine.ts";
+import type { HistoryFiles } from "./history-files.ts";
 import { publishManifest, readManifest } from "./manifest-store.ts";
 import type { RawFiles } from "./raw-files.ts";
 import { type ManifestLists, nextSuperseded, removable } from "./superseded-files.ts";
@@ -18,6 +19,7 @@ export interface CuratedPublisherParts {
   readonly engine: Engine;
   readonly catalogs: CatalogReader;
   readonly raw: RawFiles;
+  readonly history: HistoryFiles;
   readonly curated: CuratedFiles;
   /** A folder of this machine for files until they are stored. */
   readonly folder: string;
@@ -120,7 +122,7 @@ export class CuratedPublisher {
   }
 
   async #look(range: DateRange, building: CuratedBuilding): Promise<CompactionState> {
-    const { store, catalogs, raw } = this.#parts;
+    const { store, catalogs, raw, history } = this.#parts;
     const { manifest, version } = await readManifest(store);
     const objects = (await store.list(curatedPrefix)).filter(({ key }) => key !== curatedManifestKey);
     const bytesOf = new Map(objects.map(({ key, bytes }) => [key, bytes]));
@@ -128,6 +130,7 @@ export class CuratedPublisher {
     const source = await sourceDays(
       catalog,
       raw,
+      history,
       ({ key, bytes }) => bytesOf.get(key) === bytes && !building.unreadable.has(key),
     );
     const { files, superseded } = manifest ?? { files: [], superseded: [] };

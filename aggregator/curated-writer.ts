@@ -6,11 +6,10 @@ import { curatedKey } from "../domain/object-keys.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
 import { fromEpochDays } from "../domain/trading-date.ts";
 import { sha256 } from "../stores/sha256.ts";
-import { BAR_COLUMN_NAMES, selectBars } from "./bars-relation.ts";
+import { BAR_COLUMN_NAMES, selectBars, selectBarsOnce } from "./bars-relation.ts";
 import type { CuratedFile } from "./curated-manifest.ts";
-import { DECIDING_ORDER } from "./deciding-columns.ts";
 import type { Engine } from "./engine.ts";
-import { type ReadPlan, rawParts, readParts } from "./read-plan.ts";
+import { historyOf, type ReadPlan, type ReadSources, readParts } from "./read-plan.ts";
 import { sqlText } from "./sql-text.ts";
 import { isTemporaryFile } from "./whole-file.ts";
 
@@ -26,9 +25,9 @@ const LEFT_BEHIND_MS = 60 * 60_000;
 
 /** A date of a compacted file. */
 export interface ContentDay {
-  /** The hashes of its raw-data files. */
+  /** The hashes of its raw-data files, and its backfills. */
   readonly sums: string;
-  /** Fewest and most bars that it can have: where symbols stand in several raw-data files, it has less than these. */
+  /** Fewest and most bars that it can have: where symbols stand in several files, it has less than these. */
   readonly least: number;
   readonly most: number;
 }
@@ -39,7 +38,7 @@ export interface CuratedContent {
   readonly period: string;
   /** By date, oldest first. */
   readonly days: ReadonlyMap<string, ContentDay>;
-  readonly parts: Pick<ReadPlan, "raw" | "curated">;
+  readonly parts: ReadSources & Pick<ReadPlan, "mayRepeat">;
   /** Another edition has the same bars in other bytes, and so another key. */
   readonly edition: number;
 }
@@ -164,12 +163,21 @@ export class CuratedWriter {
   }
 }
 
-/** A compacted file has each symbol and date once already: it is the bars of raw-data files that may stand twice. */
-function sortedBars({ raw, curated }: Pick<ReadPlan, "raw" | "curated">): string {
-  const queries = curated.length === 0 ? [] : [selectBars(readParts({ raw: [], curated }), BAR_COLUMN_NAMES)];
-  if (raw.length > 0 || queries.length === 0) {
-    queries.push(`SELECT * FROM (${selectBars(rawParts(raw), BAR_COLUMN_NAMES)})
-      QUALIFY row_number() OVER (PARTITION BY symbol, date ORDER BY ${DECIDING_ORDER}) = 1`);
+/** A compacted file has each symbol and date once already, and so have the other files on most dates. */
+function sortedBars({ raw, history, curated, mayRepeat }: CuratedContent["parts"]): string {
+  const once = {
+    raw: raw.filter(({ date }) => !mayRepeat.has(date)),
+    history: historyOf(history, (date) => !mayRepeat.has(date)),
+    curated,
+  };
+  const queries = [selectBars(readParts(once), BAR_COLUMN_NAMES)];
+  if (mayRepeat.size > 0) {
+    const repeating = {
+      raw: raw.filter(({ date }) => mayRepeat.has(date)),
+      history: historyOf(history, (date) => mayRepeat.has(date)),
+      curated: [],
+    };
+    queries.push(selectBarsOnce(readParts(repeating)));
   }
   return `SELECT * FROM (${queries.join("\nUNION ALL ")}) ORDER BY symbol, date`;
 }

@@ -3,7 +3,8 @@ import { compareSymbols } from "../domain/symbol.ts";
 import type { TradingCalendar } from "../domain/trading-calendar.ts";
 import { addDays } from "../domain/trading-date.ts";
 import type { Catalog } from "./catalog.ts";
-import type { CoverageDay, DayStatus } from "./coverage.ts";
+import type { CoverageDay } from "./coverage.ts";
+import { dayStandings } from "./history-coverage.ts";
 import type { ReadPlan } from "./read-plan.ts";
 import type { RunRecord } from "./run-record.ts";
 
@@ -27,18 +28,17 @@ export interface CoverageQuestion {
  */
 export function coverageDays({ catalog, plan, calendar, lastSettled }: CoverageQuestion): CoverageDay[] {
   const { runs } = catalog;
+  const standingOf = dayStandings(catalog);
   const stored = new Set([...plan.rows.keys(), ...[...runs].filter(isTrading).map(([date]) => date)]);
   const bounds = coverageBounds(catalog, plan);
   const first = bounds === null || bounds.from < CALENDAR_FROM ? CALENDAR_FROM : bounds.from;
   const expected = bounds === null ? [] : calendar.tradingDays(first, earlier(bounds.to, lastSettled));
   const missing = expected.filter((date) => !stored.has(date) && !runs.has(date));
   const dates = [...stored, ...missing].sort(compareSymbols);
-  return dates.map((date) => ({
-    date,
-    status: statusOf(runs.get(date), stored.has(date)),
-    rows: plan.rows.get(date) ?? 0,
-    unfinished: runs.get(date)?.unfinished.length ?? 0,
-  }));
+  return dates.map((date) => {
+    const { status, unfinished } = standingOf(date, stored.has(date));
+    return { date, status, rows: plan.rows.get(date) ?? 0, unfinished: unfinished.length };
+  });
 }
 
 /** The trading days of a range that are still to come, or have not settled, and are not stored. */
@@ -63,11 +63,6 @@ export function coverageBounds(
 
 function isTrading([, { status }]: [string, RunRecord]): boolean {
   return status !== RUN_STATUSES.marketClosed;
-}
-
-function statusOf(run: RunRecord | undefined, isStored: boolean): DayStatus {
-  if (run === undefined) return isStored ? "unrecorded" : "missing";
-  return run.status === RUN_STATUSES.marketClosed ? "unrecorded" : run.status;
 }
 
 function earlier(date: string, other: string): string {

@@ -1,5 +1,5 @@
 import { StoreRefusedError, StoreUnavailableError } from "../domain/errors.ts";
-import { curatedManifestKey, runsPrefix } from "../domain/object-keys.ts";
+import { backfillsPrefix, curatedManifestKey, runsPrefix } from "../domain/object-keys.ts";
 import type { ObjectStore, StoredObject } from "../domain/object-store.ts";
 import { groupKeys } from "../stores/key-groups.ts";
 import type { LastLook } from "./last-looks.ts";
@@ -18,7 +18,7 @@ export function freezeStore(live: ObjectStore, { files, manifest }: LastLook, ca
   /** Raw-data files that a compacted one stood for were not looked at: whether they are there is not known. */
   function find(key: string): StoredObject | undefined {
     const object = byKey.get(key);
-    const isListed = key.startsWith(runsPrefix) || key === curatedManifestKey;
+    const isListed = [runsPrefix, backfillsPrefix, curatedManifestKey].some((prefix) => key.startsWith(prefix));
     if (object === undefined && !isListed && !absent.has(key)) throw notInCache(key);
     return object;
   }

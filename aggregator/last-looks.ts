@@ -6,7 +6,7 @@ import type { CacheFolder } from "./cache-folder.ts";
 import type { DateRange } from "./catalog.ts";
 import { type CuratedManifest, curatedManifest } from "./curated-manifest.ts";
 
-/** What was looked at of a range: run summaries, raw-data and compacted files, and the manifest, as far as bars are read by them. */
+/** What was looked at of a range: run summaries, records of backfills, files of bars of all kinds, and the manifest, as far as bars are read by them. */
 export interface LookedAt {
   readonly objects: readonly StoredObject[];
   /** Keys of files that were to be read and not there. */

@@ -8,7 +8,7 @@ import type { Coverage } from "./coverage.ts";
 import { freezeStore } from "./frozen-store.ts";
 import type { KeptLook, LastLooks, LookedAt } from "./last-looks.ts";
 import { isUnreached, type Outage } from "./outage.ts";
-import type { ReadPlan } from "./read-plan.ts";
+import { filesOf, type ReadPlan } from "./read-plan.ts";
 
 /** Reads bars of a store. */
 export type Reader = Pick<BarReader, "atOneState" | "bars" | "coverage" | "look" | "overview">;
@@ -116,7 +116,7 @@ export class OfflineReader implements Reader {
     return this.#frozen.reader;
   }
 
-  /** Not where a run summary or the manifest is damaged: what was not understood is not in the cache either. */
+  /** Not where a run summary, a record or the manifest is damaged: what was not understood is not in the cache either. */
   async #keep(seen: Seen, atMs: number): Promise<void> {
     const { range, manifest, damaged } = seen.catalog;
     if (damaged.length > 0) return;
@@ -129,7 +129,8 @@ export class OfflineReader implements Reader {
     const keys = new Set([
       ...[...catalog.runs.keys()].map(runKey),
       ...[...catalog.unrecorded.values()].flat().map(({ key }) => key),
-      ...[...plan.raw, ...plan.curated, ...plan.bad].map(({ key }) => key),
+      ...catalog.backfills.map(({ key }) => key),
+      ...[...filesOf(plan), ...plan.bad].map(({ key }) => key),
       ...(catalog.manifest === undefined ? [] : [curatedManifestKey]),
     ]);
     const { noted } = this.#parts;

@@ -18,6 +18,9 @@ import { CuratedFiles, knownCurated } from "./curated-files.ts";
 import { CuratedPublisher } from "./curated-publisher.ts";
 import { Engine } from "./engine.ts";
 import { knownFile } from "./file-look.ts";
+import { HistoryFiles, knownHistory } from "./history-files.ts";
+import { storedBackfill } from "./history-record.ts";
+import { RowCounts } from "./history-rows.ts";
 import { LastLooks } from "./last-looks.ts";
 import { ListedSymbols } from "./listed-symbols.ts";
 import { LocalFiles } from "./local-files.ts";
@@ -108,17 +111,21 @@ export async function openParts(url: string, options: AggregatorOptions): Promis
   const knownFiles = new Remembered(folder, "files", knownFile);
   const knownCompacted = new Remembered(folder, "curated", knownCurated);
   const knownRuns = new Remembered(folder, "runs", runRecord);
+  const knownBackfills = new Remembered(folder, "backfills", storedBackfill);
+  const knownOfHistory = new Remembered(folder, "history", knownHistory);
+  const rowCounts = new RowCounts(engine, new Remembered(folder, "rows", z.number()));
   /** What reads a store: the one that is asked, or what is remembered of it. */
   const readingOf = (of: ObjectStore) => {
     const cache = new ObjectCache(of, folder, { now });
     const raw = new RawFiles(new LocalFiles(of, cache, progress), knownFiles, engine, progress);
     const curated = new CuratedFiles(of, cache, knownCompacted, progress);
-    return { raw, curated, catalogs: new CatalogReader(of, knownRuns) };
+    const history = new HistoryFiles(of, cache, knownOfHistory, progress);
+    return { raw, history, curated, catalogs: new CatalogReader(of, knownRuns, knownBackfills) };
   };
   const lastSettled = (): string => calendar.lastFinishedTradingDay(now());
   const readerOf = (of: ObjectStore, offlineSince: Date | null, reading = readingOf(of)): BarReader => {
-    const { raw, curated, catalogs } = reading;
-    const planner = new Planner(of, raw, curated);
+    const { catalogs, ...files } = reading;
+    const planner = new Planner({ store: of, ...files, rowCounts });
     return new BarReader({ store: of, engine, catalogs, planner, calendar, lastSettled, offlineSince });
   };
   const outage = new Outage(options.onWarning ?? ((message) => process.emitWarning(message, "AsxEodWarning")));

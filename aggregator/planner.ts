@@ -1,58 +1,129 @@
 import type { ObjectStore } from "../domain/object-store.ts";
-import { compareSymbols } from "../domain/symbol.ts";
 import type { Catalog } from "./catalog.ts";
 import type { SkippedFile } from "./coverage.ts";
 import type { CuratedFiles } from "./curated-files.ts";
 import type { CuratedFile } from "./curated-manifest.ts";
-import type { RawFileSet, RawFiles, ReadyFile } from "./raw-files.ts";
-import type { ReadPlan, ReadyCurated } from "./read-plan.ts";
-import { type StoredDay, storedDays } from "./stored-days.ts";
+import type { HistoryFiles } from "./history-files.ts";
+import { datesThatMayRepeat, overlapTest, planHistory } from "./history-plan.ts";
+import type { RowCounts } from "./history-rows.ts";
+import { sourceSums, withHistorySums } from "./history-sums.ts";
+import type { RawFileSet, RawFiles } from "./raw-files.ts";
+import { historyOf, type ReadPlan, type ReadyCurated } from "./read-plan.ts";
+import { backfillsByDate, type StoredDay, storedDays } from "./stored-days.ts";
 
 /** Up to so many dates, their small files are read in less time than a year's file is looked through. */
 const FEW_DATES = 5;
 
-const NO_FILES: RawFileSet = { ready: [], bad: [] };
+/** What a planner works with. */
+export interface PlannerParts {
+  readonly store: ObjectStore;
+  readonly raw: RawFiles;
+  readonly history: HistoryFiles;
+  readonly curated: CuratedFiles;
+  readonly rowCounts: RowCounts;
+}
 
-/** Decides of each date whether a compacted file is read or its raw-data files, and makes these ready. */
+/** Decides of each date whether a compacted file is read or its raw-data files and backfills, and makes these ready. */
 export class Planner {
-  readonly #store: ObjectStore;
-  readonly #raw: RawFiles;
-  readonly #curated: CuratedFiles;
+  readonly #parts: PlannerParts;
 
-  constructor(store: ObjectStore, raw: RawFiles, curated: CuratedFiles) {
-    this.#store = store;
-    this.#raw = raw;
-    this.#curated = curated;
+  constructor(parts: PlannerParts) {
+    this.#parts = parts;
   }
 
   /**
    * A plan for every date of a catalog that has bars. Compacted files are read for what they hold just as the raw-data
-   * files are now; for a few dates on this machine the raw-data files themselves. Files that cannot be read are
-   * told: whether that is an error is the caller's to say.
+   * files and backfills are now; for a few dates on this machine the raw-data files themselves. Files that cannot be read
+   * are told: whether that is an error is the caller's to say.
+   * @param isWanted whether a date is planned; every one unless given.
    */
-  async plan(catalog: Catalog): Promise<ReadPlan> {
-    const days = await storedDays(catalog, this.#raw);
+  async plan(catalog: Catalog, isWanted: (date: string) => boolean = () => true): Promise<ReadPlan> {
+    const { raw: rawFiles, history: historyFiles, rowCounts } = this.#parts;
+    const days = (await storedDays(catalog, rawFiles)).filter(({ date }) => isWanted(date));
     const isFew = days.length <= FEW_DATES && this.#isLocal(days);
-    const small = isFew ? await this.#raw.ready(days.flatMap(({ files }) => files)) : NO_FILES;
+    // A file of a backfill is as large as a compacted one, and has its rows in less of an order.
+    const isSmall = ({ files, backfills }: StoredDay): boolean => isFew && files.length > 0 && backfills.length === 0;
+    const small = await rawFiles.ready(days.filter(isSmall).flatMap(({ files }) => files));
     const unread = new Set(small.bad.map(({ date }) => date));
-    const covered = days.filter(
-      ({ date, files, curated }) => curated.length > 0 && (!isFew || files.length === 0 || unread.has(date)),
-    );
-    const { ready, bad } = await this.#readyCurated(covered, isFew);
-    const isCurated = new Set(ready.flatMap(({ wanted }) => wanted));
+    const covered = days.filter((day) => day.curated.length > 0 && (!isSmall(day) || unread.has(day.date)));
+    const curated = await this.#readyCurated(covered, isFew);
+    const isCurated = new Set(curated.ready.flatMap(({ wanted }) => wanted));
     const rest = days.filter(({ date }) => !isCurated.has(date));
-    const raw = isFew ? without(small, isCurated) : await this.#raw.ready(rest.flatMap(({ files }) => files));
-    const mayRepeat = datesThatMayRepeat(raw.ready);
+    const large = await rawFiles.ready(rest.filter((day) => !isSmall(day)).flatMap(({ files }) => files));
+    const raw = joined(without(small, isCurated), large);
+    const { history, bad, lacking } = await planHistory(rest, historyFiles);
+    const mayRepeat = datesThatMayRepeat(raw.ready, rest);
     const rows = new Map(days.map(({ date }) => [date, 0]));
-    for (const { date, rows: count } of raw.ready) rows.set(date, (rows.get(date) ?? 0) + count);
-    const repeating = raw.ready.filter(({ date }) => mayRepeat.has(date));
-    if (repeating.length > 0) for (const [date, count] of await this.#raw.rowsOnce(repeating)) rows.set(date, count);
-    for (const { file, wanted } of ready) for (const date of wanted) rows.set(date, file.days[date]?.rows ?? 0);
-    return { raw: raw.ready, curated: ready, mayRepeat, rows, bad: [...raw.bad, ...bad] };
+    const add = (date: string, count: number): unknown => rows.set(date, (rows.get(date) ?? 0) + count);
+    for (const { date, rows: count } of raw.ready) add(date, count);
+    for (const { date, backfills } of rest) for (const each of backfills) add(date, each.days[date] ?? 0);
+    for (const { file, wanted } of curated.ready) for (const date of wanted) rows.set(date, file.days[date]?.rows ?? 0);
+    const unsure = new Set([...mayRepeat, ...lacking]);
+    if (unsure.size > 0) {
+      const rawOf = Map.groupBy(raw.ready, ({ date }) => date);
+      const sums = new Map(
+        rest
+          .filter(({ date }) => mayRepeat.has(date) && !lacking.has(date))
+          .map(({ date, backfills }) => [date, sourceSums(rawOf.get(date) ?? [], backfills)]),
+      );
+      const known = await rowCounts.remembered(sums);
+      const isUnknown = (date: string): boolean => unsure.has(date) && !known.has(date);
+      for (const date of unsure) rows.set(date, known.get(date) ?? 0);
+      if ([...unsure].some(isUnknown)) {
+        const sources = {
+          raw: raw.ready.filter(({ date }) => isUnknown(date)),
+          history: historyOf(history, isUnknown),
+          curated: [],
+        };
+        const counted = await rowCounts.count(sources, new Map([...sums].filter(([date]) => isUnknown(date))));
+        for (const [date, count] of counted) rows.set(date, count);
+      }
+    }
+    return {
+      raw: raw.ready,
+      history,
+      curated: curated.ready,
+      mayRepeat,
+      rows,
+      bad: [...raw.bad, ...bad, ...curated.bad],
+    };
+  }
+
+  /**
+   * How many bars a catalog has of each date, by its run summaries and records of backfills. Only files of dates without
+   * either are looked into, and once those of dates of which bars stand twice: they are the files of the plan.
+   */
+  async overview(catalog: Catalog): Promise<ReadPlan> {
+    const backfills = backfillsByDate(catalog);
+    const mayOverlap = overlapTest();
+    const rows = new Map<string, number>();
+    const unsure = new Map<string, string>();
+    for (const [date, run] of catalog.runs) {
+      const having = backfills.get(date);
+      if (run.sums === "") continue;
+      if (having === undefined) rows.set(date, run.rows);
+      else unsure.set(date, withHistorySums(run.sums, having));
+    }
+    for (const [date, having] of backfills) {
+      if (unsure.has(date) || catalog.unrecorded.has(date)) continue;
+      if (mayOverlap(having)) unsure.set(date, withHistorySums("", having));
+      else
+        rows.set(
+          date,
+          having.reduce((sum, { days }) => sum + (days[date] ?? 0), 0),
+        );
+    }
+    for (const [date, count] of await this.#parts.rowCounts.remembered(unsure)) rows.set(date, count);
+    const unknownRuns = new Map(
+      [...catalog.runs].map(([date, run]) => [date, rows.has(date) ? { ...run, sums: "" } : run]),
+    );
+    const plan = await this.plan({ ...catalog, runs: unknownRuns }, (date) => !rows.has(date));
+    return { ...plan, rows: new Map([...plan.rows, ...rows]) };
   }
 
   #isLocal(days: readonly StoredDay[]): boolean {
-    return days.some(({ files: [first] }) => first !== undefined && this.#store.localPath(first.key) !== undefined);
+    const { store } = this.#parts;
+    return days.some(({ files: [first] }) => first !== undefined && store.localPath(first.key) !== undefined);
   }
 
   /** The compacted files for dates: for a few dates the smallest that hold them, else the largest. */
@@ -63,7 +134,7 @@ export class Planner {
     const chosen = Map.groupBy(days, ({ curated }) =>
       curated.reduce((best, file) => (file.rows < best.rows === isFew ? file : best)),
     );
-    const states = await this.#curated.ready([...chosen.keys()]);
+    const states = await this.#parts.curated.ready([...chosen.keys()]);
     const ready: (ReadyCurated & { file: CuratedFile })[] = [];
     const bad: SkippedFile[] = [];
     for (const [file, dated] of chosen) {
@@ -78,18 +149,11 @@ export class Planner {
   }
 }
 
-/** The dates on which a symbol may stand in several files: those whose files' symbols, first to last, overlap. */
-function datesThatMayRepeat(files: readonly ReadyFile[]): Set<string> {
-  const dates = new Set<string>();
-  for (const [date, ofDate] of Map.groupBy(files, (file) => file.date)) {
-    const bounds = ofDate.flatMap(({ symbols }) => (symbols === null ? [] : [symbols]));
-    bounds.sort(([first], [other]) => compareSymbols(first, other));
-    if (bounds.some(([first], index) => first <= (bounds[index - 1]?.[1] ?? ""))) dates.add(date);
-  }
-  return dates;
-}
-
 function without({ ready, bad }: RawFileSet, dates: ReadonlySet<string>): RawFileSet {
   const isLeft = ({ date }: { readonly date: string }): boolean => !dates.has(date);
   return { ready: ready.filter(isLeft), bad: bad.filter(isLeft) };
+}
+
+function joined(one: RawFileSet, other: RawFileSet): RawFileSet {
+  return { ready: [...one.ready, ...other.ready], bad: [...one.bad, ...other.bad] };
 }

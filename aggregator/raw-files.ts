@@ -7,7 +7,7 @@ import { sha256 } from "../stores/sha256.ts";
 import { BAR_COLUMN_NAMES, selectBars } from "./bars-relation.ts";
 import type { Engine } from "./engine.ts";
 import { formReader, type KnownFile, type Look, look, otherFile, REMEDY } from "./file-look.ts";
-import { countRows, countSymbols } from "./file-rows.ts";
+import { countRows } from "./file-rows.ts";
 import { type BadFile, dated, type LocalFile, type LocalFiles, type WantedFile } from "./local-files.ts";
 import { isUnreached } from "./outage.ts";
 import type { Progress } from "./progress.ts";
@@ -85,14 +85,6 @@ export class RawFiles {
       else ready.push({ ...known, key, date, isNamed, path, mark: file.object.mark });
     }
     return { ready, bad };
-  }
-
-  /** The bars of files in which symbols may stand twice, each counted once, by date. */
-  rowsOnce(files: readonly ReadyFile[]): Promise<Map<string, number>> {
-    return countSymbols(
-      this.#engine,
-      files.map(({ path }) => path),
-    );
   }
 
   /** Copies in the cache that are not what was fetched, after a power cut or by somebody's hand, are fetched again. */

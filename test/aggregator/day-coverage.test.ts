@@ -22,6 +22,7 @@ function daysOf(
     range,
     runs: new Map(Object.entries(runs)),
     unrecorded: new Map(),
+    backfills: [],
     manifest: undefined,
     damaged: [],
     mark: "",

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import * as z from "zod";
 import { type BarQuestion, BarReader } from "../../aggregator/bar-reader.ts";
 import type { Bars } from "../../aggregator/bars.ts";
 import { BAR_COLUMN_NAMES } from "../../aggregator/bars-relation.ts";
@@ -9,6 +10,9 @@ import { CuratedFiles, knownCurated } from "../../aggregator/curated-files.ts";
 import { CuratedPublisher } from "../../aggregator/curated-publisher.ts";
 import { Engine } from "../../aggregator/engine.ts";
 import { knownFile } from "../../aggregator/file-look.ts";
+import { HistoryFiles, knownHistory } from "../../aggregator/history-files.ts";
+import { storedBackfill } from "../../aggregator/history-record.ts";
+import { RowCounts } from "../../aggregator/history-rows.ts";
 import { LocalFiles } from "../../aggregator/local-files.ts";
 import { type MergedDay, mergeDay } from "../../aggregator/merge-day.ts";
 import { ObjectCache } from "../../aggregator/object-cache.ts";
@@ -48,13 +52,19 @@ export async function openLibrary(
     progress,
   );
   const curated = new CuratedFiles(store, cache, new Remembered(folder, "curated", knownCurated), progress);
-  const catalogs = new CatalogReader(store, new Remembered(folder, "runs", runRecord));
-  const publisher = new CuratedPublisher({ store, engine, catalogs, raw, curated, folder: folder.path, now });
+  const history = new HistoryFiles(store, cache, new Remembered(folder, "history", knownHistory), progress);
+  const catalogs = new CatalogReader(
+    store,
+    new Remembered(folder, "runs", runRecord),
+    new Remembered(folder, "backfills", storedBackfill),
+  );
+  const rowCounts = new RowCounts(engine, new Remembered(folder, "rows", z.number()));
+  const publisher = new CuratedPublisher({ store, engine, catalogs, raw, history, curated, folder: folder.path, now });
   const reader = new BarReader({
     store,
     engine,
     catalogs,
-    planner: new Planner(store, raw, curated),
+    planner: new Planner({ store, raw, history, curated, rowCounts }),
     calendar: createTradingCalendar([]),
     lastSettled: () => "2024-12-31",
     offlineSince: null,

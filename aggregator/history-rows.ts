@@ -1,0 +1,57 @@
+import { fromEpochDays } from "../domain/trading-date.ts";
+import { sha256 } from "../stores/sha256.ts";
+import { selectBars } from "./bars-relation.ts";
+import type { Engine } from "./engine.ts";
+import { type ReadSources, readParts } from "./read-plan.ts";
+import type { Remembered } from "./remembered.ts";
+
+/** Counts bars of dates on which some stand twice, each once. What a date is made of is counted once. */
+export class RowCounts {
+  readonly #engine: Engine;
+  readonly #known: Remembered<number>;
+
+  constructor(engine: Engine, known: Remembered<number>) {
+    this.#engine = engine;
+    this.#known = known;
+  }
+
+  /**
+   * Bars of dates that were counted before, by date.
+   * @param sums what each date is made of.
+   */
+  async remembered(sums: ReadonlyMap<string, string>): Promise<Map<string, number>> {
+    await this.#known.load([...sums.keys()].map(nameOf));
+    const rows = new Map<string, number>();
+    for (const [date, text] of sums) {
+      const known = this.#known.get(nameOf(date), markOf(text));
+      if (known !== undefined) rows.set(date, known);
+    }
+    return rows;
+  }
+
+  /**
+   * Bars of the dates that files are read for, by date.
+   * @param sums what dates are made of, as far as that is remembered.
+   */
+  async count(sources: ReadSources, sums: ReadonlyMap<string, string>): Promise<Map<string, number>> {
+    const bars = selectBars(readParts(sources), ["symbol", "date"]);
+    const columns = await this.#engine.query(
+      `SELECT date, count(DISTINCT symbol) AS symbols FROM (${bars}) GROUP BY date`,
+    );
+    const [dates, counts] = [columns.get("date"), columns.get("symbols")];
+    if (dates?.kind !== "date" || counts?.kind !== "number") throw new TypeError("dates and counts were asked for");
+    const rows = new Map<string, number>();
+    for (const [index, day] of dates.values.entries()) rows.set(fromEpochDays(day), counts.values[index] ?? 0);
+    for (const [date, text] of sums) this.#known.set(nameOf(date), markOf(text), rows.get(date) ?? 0);
+    await this.#known.save();
+    return rows;
+  }
+}
+
+function nameOf(date: string): string {
+  return `rows/${date}`;
+}
+
+function markOf(sums: string): string {
+  return sha256(new TextEncoder().encode(sums));
+}
