@@ -13,6 +13,7 @@ import type { TradingCalendar } from "../../domain/trading-calendar.ts";
 import { releaseRunLocks, resumeRunLocks } from "../runtime/run-lock.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { describeRun } from "./describe-run.ts";
+import { keepListings } from "./keep-listings.ts";
 import { planRedrive } from "./plan-redrive.ts";
 import { measureRun } from "./run-metrics.ts";
 import { summariseClosedDay, summariseDate, summariseEarlier, upstreamOf } from "./summarise-session.ts";
@@ -64,6 +65,8 @@ export async function summariseRun(event: RunSummaryEvent, options: SummariseRun
     all.reduce((sum, written) => sum + revisedNow(written), 0),
   );
   if (redrive === null) measureRun(summary, { event, status, previous, metrics });
+  if (event.tradingDay && redrive === null)
+    await keepListings({ runs: all.map((written) => written.summary) }, options);
   if (run !== undefined && event.tradingDay && redrive === null) {
     await releaseRunLocks(store, event.sessions, run.id, clock).catch((error: unknown) =>
       logger.warn(messageOf(error), { date }),
