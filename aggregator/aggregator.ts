@@ -17,6 +17,14 @@ import type { DateRange } from "./catalog.ts";
 import { type CompactOptions, type CompactResult, compact } from "./compact.ts";
 import type { DayStatus, SkippedFile } from "./coverage.ts";
 import { dayStandings } from "./history-coverage.ts";
+import { barsOfListings, chooseListings } from "./listing-choice.ts";
+import {
+  type ChangeBounds,
+  changeTable,
+  type ListingChangeRow,
+  type ListingRow,
+  listingTable,
+} from "./listing-tables.ts";
 import { type MergedDay, mergeDay } from "./merge-day.ts";
 import { type AggregatorOptions, type AggregatorParts, openParts } from "./open-parts.ts";
 import { type OutputOptions, writeOutputFile } from "./output-file.ts";
@@ -40,7 +48,7 @@ export interface LoadOptions<Column extends BarColumnName = BarColumnName> {
 
 /** Which bars of a range are loaded. */
 export interface RangeOptions<Column extends BarColumnName = BarColumnName> extends LoadOptions<Column> {
-  /** ASX codes; every symbol unless given. */
+  /** ASX codes; every symbol unless given. Of a code that several companies had, `ABC#2` is the second one's. */
   readonly symbols?: readonly string[] | undefined;
 }
 
@@ -181,9 +189,14 @@ export class Aggregator {
 
   /** Every load comes through here. */
   async #load(range: DateRange, options: RangeOptions): Promise<{ readonly bars: Bars; readonly seen: Seen }> {
-    const question = questionOf(range, options);
+    const { reader, listed } = this.#open;
+    const choice = await chooseListings(options.symbols, () => listed.history());
+    const question = questionOf(range, { ...options, symbols: choice.symbols });
     const { adjust = "none" } = options;
-    return adjust === "none" ? this.#open.reader.bars(question) : loadAdjusted(this.#open, question, adjust);
+    const { bars, seen } = await (adjust === "none"
+      ? reader.bars(question)
+      : loadAdjusted(this.#open, question, adjust));
+    return { bars: barsOfListings(bars, choice, await listed.known(seen.offlineSince !== null)), seen };
   }
 
   /**
@@ -263,16 +276,38 @@ export class Aggregator {
   }
 
   /**
-   * The list of symbols that was the newest on a date.
-   * @throws SymbolsMissingError where none is stored on or before it.
+   * The list of symbols that was the newest on a date: the market as it was then.
+   * @throws SymbolsMissingError where none is stored on or before it; it says from when on lists are known.
    */
   async listings(date: string): Promise<Listing[]> {
     const { from } = checkedRange(date, date);
     const list = await this.#open.listed.newest(from);
     if (list === undefined) {
-      throw new SymbolsMissingError(`${this.#open.store.url} holds no list of symbols of ${date} or before`);
+      const first = await this.#open.listed.firstDate();
+      const known = first === undefined ? "" : `; lists are known from ${first} on`;
+      throw new SymbolsMissingError(`${this.#open.store.url} holds no list of symbols of ${date} or before${known}`);
     }
     return [...list.listings];
+  }
+
+  /**
+   * Every company that was on a stored list, under each code that it had, with its dates; in order of code and place. A code
+   * that another company took over has two rows.
+   * @throws InvalidInputError where a symbol cannot be.
+   */
+  async listingHistory(options: Pick<RangeOptions, "symbols"> = {}): Promise<Table<ListingRow>> {
+    const { symbols } = parseInput(loadOptions.pick({ symbols: true }), options, "options");
+    return listingTable(await this.#open.listed.history(), symbols?.map(checkedSymbol));
+  }
+
+  /**
+   * The additions, removals, renames, recodings and reuses of each list against the one before it.
+   * @throws InvalidInputError where a date does not exist, the range is backward, or a symbol cannot be.
+   */
+  async listingChanges(options: ChangeBounds = {}): Promise<Table<ListingChangeRow>> {
+    const { from, to, symbols } = parseInput(changeOptions, options, "options");
+    if (from !== undefined && to !== undefined) checkedRange(from, to);
+    return changeTable(await this.#open.listed.history(), { from, to, symbols: symbols?.map(checkedSymbol) });
   }
 
   async #newestListings(isOffline: boolean): Promise<readonly Listing[]> {
@@ -359,6 +394,10 @@ const actionsOptions = z.strictObject({
   to: tradingDate.optional(),
   all: z.boolean().optional(),
 });
+
+const changeOptions = loadOptions
+  .pick({ symbols: true })
+  .extend({ from: tradingDate.optional(), to: tradingDate.optional() });
 
 function questionOf(range: DateRange, options: RangeOptions): BarQuestion {
   const { symbols, columns, onBadFile } = parseInput(loadOptions, options, "options");

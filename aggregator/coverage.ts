@@ -31,6 +31,19 @@ export interface SkippedFile {
   readonly reason: string;
 }
 
+/** A code that one company after the other had. */
+export interface ReusedCode {
+  readonly symbol: string;
+  /** Its listings, oldest first; their dates, inclusive, hold every date: null where there is no bound. */
+  readonly listings: readonly {
+    /** From 1. */
+    readonly listing: number;
+    readonly name: string;
+    readonly from: string | null;
+    readonly to: string | null;
+  }[];
+}
+
 /** What a coverage is made of. */
 export interface CoverageParts {
   /** First day asked for, inclusive; null for an empty store. */
@@ -45,6 +58,7 @@ export interface CoverageParts {
   readonly unverified?: readonly string[];
   readonly offlineSince?: Date | null;
   readonly notAdjusted?: readonly string[];
+  readonly reusedCodes?: readonly ReusedCode[];
 }
 
 /** Dates or keys that a sentence names before it counts the rest. */
@@ -73,6 +87,8 @@ export class Coverage {
   readonly offlineSince: Date | null;
   /** Dividends that prices were to be adjusted for and are not, with the reason: `BHP 2024-03-07: why`. */
   readonly notAdjusted: readonly string[];
+  /** Codes among those asked for, or found, that several companies had: `ABC#2` loads the bars of the second. */
+  readonly reusedCodes: readonly ReusedCode[];
 
   constructor(parts: CoverageParts) {
     const {
@@ -85,6 +101,7 @@ export class Coverage {
       unverified = [],
       offlineSince = null,
       notAdjusted = [],
+      reusedCodes = [],
     } = parts;
     this.from = from;
     this.to = to;
@@ -95,6 +112,7 @@ export class Coverage {
     this.unverified = unverified;
     this.offlineSince = offlineSince;
     this.notAdjusted = notAdjusted;
+    this.reusedCodes = reusedCodes;
   }
 
   /** Trading days with neither bars nor a run nor a backfill of the market. */
@@ -148,6 +166,7 @@ export class Coverage {
       this.unverified.length > 0
         ? `${counted(this.unverified.length, "file")} that no run summary or seal vouches for: ${someOf(this.unverified)}`
         : "",
+      this.reusedCodes.length > 0 ? `reused: ${someOf(this.reusedCodes.map(describeReused))}` : "",
       this.offlineSince === null
         ? ""
         : `the store could not be reached: read from the cache as of ${this.offlineSince.toISOString()}`,
@@ -173,9 +192,12 @@ export class Coverage {
 
   /** The parts, for `JSON.stringify`. */
   toJSON(): CoverageParts & { readonly isComplete: boolean } {
-    const { from, to, isComplete, days, notSettled, withoutBars, skipped, unverified, offlineSince, notAdjusted } =
-      this;
-    return { from, to, isComplete, days, notSettled, withoutBars, skipped, unverified, offlineSince, notAdjusted };
+    const { from, to, isComplete, days, notSettled, withoutBars, skipped, unverified, offlineSince } = this;
+    const { notAdjusted, reusedCodes } = this;
+    return {
+      ...{ from, to, isComplete, days, notSettled, withoutBars, skipped, unverified, offlineSince },
+      ...{ notAdjusted, reusedCodes },
+    };
   }
 
   /** What {@link toString} says, as HTML, and a table of the days that are not complete. */
@@ -207,6 +229,15 @@ function tableOf(days: readonly CoverageDay[]): Table<CoverageDay> {
       ["unfinished", numberColumn(days.map(({ unfinished }) => unfinished))],
     ]),
   );
+}
+
+/** `ABC#1 ACME LIMITED (to 2020-05-01), ABC#2 NOVA LIMITED (from 2020-05-02)`. */
+function describeReused({ symbol, listings }: ReusedCode): string {
+  const texts = listings.map(({ listing, name, from, to }) => {
+    const dates = [from === null ? "" : `from ${from}`, to === null ? "" : `to ${to}`].filter((part) => part !== "");
+    return `${symbol}#${listing} ${name} (${dates.join(" ")})`;
+  });
+  return texts.join(" and ");
 }
 
 /** The first few of a list, and how many more there are. */

@@ -26,7 +26,15 @@ export type { OnBadFile } from "./bar-reader.ts";
 export { type BarColumnName, type BarRow, Bars } from "./bars.ts";
 export type { Column, Columns } from "./column.ts";
 export type { CompactedFile, CompactOptions, CompactResult } from "./compact.ts";
-export { Coverage, type CoverageDay, type CoverageParts, type DayStatus, type SkippedFile } from "./coverage.ts";
+export {
+  Coverage,
+  type CoverageDay,
+  type CoverageParts,
+  type DayStatus,
+  type ReusedCode,
+  type SkippedFile,
+} from "./coverage.ts";
+export type { ChangeBounds, ListingChangeRow, ListingRow } from "./listing-tables.ts";
 export type { MergedDay } from "./merge-day.ts";
 export type { AggregatorOptions } from "./open-parts.ts";
 export type { OutputOptions } from "./output-file.ts";

@@ -1,9 +1,15 @@
+import pLimit from "p-limit";
 import * as z from "zod";
+import { StoredFileError, StoreRefusedError } from "../domain/errors.ts";
+import { addLists, type DatedList } from "../domain/listing-history.ts";
+import { EMPTY_LISTING_STATE, type ListingState } from "../domain/listings-file.ts";
 import { parseSymbolsKey, symbolsKey, symbolsPrefix } from "../domain/object-keys.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
 import { tradingDate } from "../domain/trading-date.ts";
+import { sha256 } from "../stores/sha256.ts";
 import type { StoredList } from "../stores/symbols-csv.ts";
 import type { CacheFolder } from "./cache-folder.ts";
+import { ListingFileReader } from "./listing-file-reader.ts";
 import { isUnreached, type Outage } from "./outage.ts";
 
 const listing = z.object({ atMs: z.number(), marks: z.array(z.tuple([tradingDate, z.string()])) });
@@ -11,6 +17,8 @@ type Listing = z.infer<typeof listing>;
 const list = z.object({ mark: z.string(), csv: z.string() });
 
 const LISTING = "symbols/dates.json";
+/** Lists that are read at once where they are folded here. */
+const LISTS_AT_ONCE = 16;
 
 /** What the lists are read from and with. */
 export interface ListedSymbolsParts {
@@ -24,9 +32,13 @@ export interface ListedSymbolsParts {
 /** The stored lists of symbols. Those of S3 are kept in the cache folder, and read there where S3 cannot be reached. */
 export class ListedSymbols {
   readonly #parts: ListedSymbolsParts;
+  readonly #file: ListingFileReader;
+  /** What was folded last, and of which lists. */
+  #folded: { readonly of: string; readonly state: ListingState } | undefined;
 
   constructor(parts: ListedSymbolsParts) {
     this.#parts = parts;
+    this.#file = new ListingFileReader(parts);
   }
 
   /**
@@ -43,6 +55,69 @@ export class ListedSymbols {
     // Most sessions of a reader ask for no list, and the CSV library takes its time to load.
     const { decodeSymbolsCsv } = await import("../stores/symbols-csv.ts");
     return csv === undefined ? undefined : { date: newest[0], key, listings: decodeSymbolsCsv(key, csv) };
+  }
+
+  /** The date of the oldest list; undefined where none is stored. */
+  async firstDate(): Promise<string | undefined> {
+    return (await this.#dates()).marks[0]?.[0];
+  }
+
+  /**
+   * Every listing over time, as of all lists that are stored: by the store's file of listings where it has them all, else
+   * those that it lacks are folded here. Watermarks are those of the file.
+   * @throws StoreUnavailableError where the store cannot be reached and a list is not in the cache.
+   */
+  async history(): Promise<ListingState> {
+    const { marks } = await this.#dates();
+    const file = await this.#file.read();
+    const of = JSON.stringify([file?.mark, marks]);
+    if (this.#folded?.of !== of) this.#folded = { of, state: await this.#fold(file?.state, marks) };
+    return this.#folded.state;
+  }
+
+  /**
+   * The listings as the store's file has them, in one request; undefined where there is none that can be read.
+   * @param isOffline whether the store was just found out of reach: it is not asked again.
+   */
+  async known(isOffline: boolean): Promise<ListingState | undefined> {
+    try {
+      return (await this.#file.read(isOffline))?.state;
+    } catch (error) {
+      if (isUnreached(error) || error instanceof StoreRefusedError) return undefined;
+      throw error;
+    }
+  }
+
+  async #fold(known: ListingState | undefined, marks: Listing["marks"]): Promise<ListingState> {
+    const dates = new Set(marks.map(([date]) => date));
+    const folded = known && [...known.history.lists, ...known.unreadable].map(({ date }) => date);
+    const newest = known?.history.lists.at(-1)?.date ?? "";
+    const added = marks.filter(([date]) => folded?.includes(date) !== true);
+    const isBehind = added.some(([date]) => date < newest) || folded?.some((date) => !dates.has(date)) === true;
+    if (known === undefined || isBehind) {
+      const history = addLists(EMPTY_LISTING_STATE.history, await this.#read(marks));
+      return { ...EMPTY_LISTING_STATE, history, watermarks: known?.watermarks ?? EMPTY_LISTING_STATE.watermarks };
+    }
+    return added.length === 0 ? known : { ...known, history: addLists(known.history, await this.#read(added)) };
+  }
+
+  /** Lists in order of date. One that is damaged is left out, as it is where the store's file is made. */
+  async #read(marks: Listing["marks"]): Promise<DatedList[]> {
+    const { decodeSymbolsCsv } = await import("../stores/symbols-csv.ts");
+    const limit = pLimit(LISTS_AT_ONCE);
+    const lists = marks.map(([date, mark]) =>
+      limit(async (): Promise<DatedList[]> => {
+        const csv = await this.#csv(symbolsKey(date), mark);
+        if (csv === undefined) return [];
+        try {
+          return [{ date, sha256: sha256(csv), listings: decodeSymbolsCsv(symbolsKey(date), csv) }];
+        } catch (error) {
+          if (error instanceof StoredFileError) return [];
+          throw error;
+        }
+      }),
+    );
+    return (await Promise.all(lists)).flat();
   }
 
   async #dates(): Promise<Listing> {

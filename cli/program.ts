@@ -5,6 +5,7 @@ import { inCommandTerms } from "./command-terms.ts";
 import { compactCommand } from "./compact.ts";
 import { executeCommand } from "./execute.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
+import { listingsCommand } from "./listings.ts";
 import { mergeCommand } from "./merge.ts";
 import { missingCommand } from "./missing.ts";
 import { queryCommand } from "./query.ts";
@@ -44,6 +45,7 @@ export function makeProgram(terminal: Terminal): Command {
     showCommand(terminal),
     queryCommand(terminal),
     missingCommand(terminal),
+    listingsCommand(terminal),
     mergeCommand(terminal),
     compactCommand(terminal),
     sandboxCommand(terminal),

@@ -80,6 +80,7 @@ describe("the daily workflow on one machine", () => {
     expect(error).toBeUndefined();
     expect(digest).toMatchObject({ date: DAY, status: "complete", rows: 4, totalSymbols: 5 });
     expect([...runtime.store.objects.keys()].sort()).toEqual([
+      "listings/listings.json",
       `raw-data/${DAY}-batch-0.parquet`,
       `raw-data/${DAY}-batch-1.parquet`,
       `raw-data/${DAY}-batch-2.parquet`,
