@@ -139,6 +139,12 @@ export function dealIntoLanes(batchNumbers: readonly number[], most: number): nu
   return lanes;
 }
 
+/** Sessions that a run which catches up reads again: the provider corrects and fills its bars for days. */
+export const CATCH_UP_SESSIONS = 5;
+
+/** Most calendar days that a run fills: its message names each of their sessions, and a batch reads what is stored of all. */
+export const MOST_FILL_DAYS = 90;
+
 /** What starts the symbol updater, and so the workflow. */
 export const symbolUpdaterEvent = z.object({
   /** Default: the last finished trading day. */
@@ -149,6 +155,8 @@ export const symbolUpdaterEvent = z.object({
   acceptDirectory: z.boolean().optional(),
   /** Ask every symbol for the last sessions up to the date again: fill what is unfinished, and take over what has changed. */
   catchUp: z.boolean().optional(),
+  /** Fill what is not whole of the last so many calendar days up to the date, the date included. */
+  fillDays: z.number().int().min(1).max(MOST_FILL_DAYS).optional(),
   /** The execution that asks; the lock on the date is taken in its name. */
   run: workflowRun.optional(),
 });
@@ -166,12 +174,28 @@ export const SYMBOL_SOURCES = {
   none: "none",
 } as const;
 
+/** How a run fills sessions that are not whole, besides its own date. */
+export const fillPlan = z.object({
+  /**
+   * Batches of the date's list. Those from this number on hold symbols that the list has no more, and earlier sessions
+   * lack: they are asked for there alone.
+   */
+  listedBatches: z.number().int().nonnegative(),
+});
+export type FillPlan = z.infer<typeof fillPlan>;
+
+/** Whether a batch holds symbols of the date's own list. */
+export function isListedBatch(batchNumber: number | null, fill: FillPlan | null | undefined): boolean {
+  return fill == null || batchNumber === null || batchNumber < fill.listedBatches;
+}
+
 /** What the symbol updater returns. */
 export const symbolUpdate = z.object({
   date: tradingDate,
   tradingDay: z.boolean(),
-  /** The trading dates to fetch, ascending, the date last: more than one where the run catches up. */
+  /** The trading dates to fetch, ascending, the date last: more than one where the run catches up or fills. */
   sessions: z.array(tradingDate),
+  /** The date's list. */
   symbols: z.array(asxSymbol),
   symbolBatches: z.array(symbolBatch),
   /**
@@ -181,6 +205,8 @@ export const symbolUpdate = z.object({
   lanes: batchLanes,
   /** Whether the sessions are asked for whatever is stored of them. */
   catchUp: z.boolean(),
+  /** Null where the run fills no session. */
+  fill: fillPlan.nullable().optional(),
   /** The execution that asked. */
   run: workflowRun.optional(),
   metadata: z.object({
@@ -202,8 +228,8 @@ export const symbolUpdate = z.object({
 });
 export type SymbolUpdate = z.infer<typeof symbolUpdate>;
 
-/** Most sessions that a batch asks for at once. */
-const MOST_SESSIONS = 30;
+/** Most sessions that a batch is given: more than 90 days can have. */
+const MOST_SESSIONS = 70;
 
 /** What starts a batch fetcher. */
 export const batchEvent = z.object({
@@ -213,13 +239,18 @@ export const batchEvent = z.object({
   batchNumber: batchNumber.optional(),
   /** Default: the last finished trading day. */
   date: tradingDate.optional(),
-  /** Trading dates to ask for, in one request a symbol; ascending, the date last. Default: the date alone. */
+  /**
+   * Trading dates to ask for; ascending, the date last. Each symbol is asked for in one request, over those of them that it
+   * lacks. Default: the date alone.
+   */
   sessions: z.array(tradingDate).min(1).max(MOST_SESSIONS).optional(),
   /**
-   * Ask for every symbol, whatever is stored: what is unfinished is filled, what has changed is taken over. Default: only
-   * symbols without a final outcome, and stored bars stand.
+   * Ask for every symbol over the last five of the sessions, whatever is stored: what is unfinished is filled, what has
+   * changed is taken over. Default: only symbols without a final outcome, and stored bars stand.
    */
   catchUp: z.boolean().optional(),
+  /** Where the run fills sessions that are not whole: files that are damaged there are written anew. */
+  fill: fillPlan.nullable().optional(),
   /** Workers that fetch at the same time, among which the request budget is shared out. Default: 1. */
   lanes: z.number().int().min(1).max(1_000).optional(),
   /** Which of them this is, from 0. Default: 0. */
@@ -231,6 +262,9 @@ export type BatchEvent = z.infer<typeof batchEvent>;
 
 /** How many unfinished symbols a batch result names: the message stays small even when all of them failed. */
 export const UNFINISHED_NAMED = 3;
+
+/** How many earlier sessions a batch result names: those of all batches together have to stay small. */
+export const EARLIER_NAMED = 4;
 
 /** What a batch that catches up did to an earlier session. */
 export const earlierSession = z.object({
@@ -268,8 +302,10 @@ export const batchResult = z.object({
   unfinished: z.array(symbolReport).max(UNFINISHED_NAMED),
   /** Stored bars of the date that were replaced because the provider had changed them. */
   revised: z.number().int().nonnegative().default(0),
-  /** Sessions before the date that were asked for too. */
+  /** The newest few of the sessions before the date to which something was added. */
   earlier: z.array(earlierSession).default([]),
+  /** The same of the sessions before those, all together; absent where there is none. */
+  older: earlierSession.omit({ date: true }).extend({ sessions: z.number().int().positive() }).optional(),
   /** Symbols that a batch which catches up could not read again, although they have an outcome that stands. */
   unread: z.number().int().nonnegative().default(0),
   upstream: upstreamCounters.default(NOTHING_ASKED),

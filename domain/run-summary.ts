@@ -2,6 +2,7 @@ import * as z from "zod";
 import {
   batchLanes,
   batchResult,
+  fillPlan,
   lostBatch,
   NOTHING_ASKED,
   type OutcomeCounts,
@@ -114,6 +115,7 @@ export const runSummaryEvent = z.object({
   startedAt: z.iso.datetime({ offset: true }).transform((instant) => new Date(instant).toISOString()),
   sessions: z.array(tradingDate),
   catchUp: z.boolean().default(false),
+  fill: fillPlan.nullable().optional(),
   run: workflowRun.optional(),
   symbolBatches: z.array(symbolBatch),
   metadata: symbolUpdate.shape.metadata,

@@ -40,9 +40,9 @@ export class Schedule extends Construct {
       },
       {
         id: "catch-up",
-        description: "Asks for the last five sessions again, for what they lack and what was corrected",
+        description: "Asks for the last five sessions again, and fills what the last 30 days lack",
         expression: cron(schedule.catchUpAt, "TUE-SAT"),
-        input: { catchUp: true },
+        input: { catchUp: true, fillDays: 30 },
       },
       {
         id: "sunday-monday",

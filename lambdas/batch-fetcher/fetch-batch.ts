@@ -1,4 +1,13 @@
-import { type BatchEvent, type BatchResult, countOutcomes, isFinal } from "../../domain/batch.ts";
+import pLimit from "p-limit";
+import {
+  type BatchEvent,
+  type BatchResult,
+  CATCH_UP_SESSIONS,
+  countOutcomes,
+  EARLIER_NAMED,
+  isFinal,
+  isListedBatch,
+} from "../../domain/batch.ts";
 import type { ActionsAnswer } from "../../domain/corporate-action.ts";
 import {
   InvalidInputError,
@@ -15,10 +24,14 @@ import { previousSession } from "../runtime/earlier-sessions.ts";
 import { renewRunLocks } from "../runtime/run-lock.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { firstUnfinished, measureGate, openGate, stopOf, symbolsWithBar } from "./batch-gate.ts";
+import type { FetchedSessions } from "./fetch-symbol.ts";
 import { FEWEST_GONE, fetchSymbols } from "./fetch-symbols.ts";
 import type { PriceSource } from "./price-source.ts";
 import { recordBatchActions } from "./record-actions.ts";
 import { type PlannedBatch, planSession, type SessionPlan } from "./session-plan.ts";
+
+/** Sessions before the date that are read at the same time: each is a file a batch. */
+const SESSIONS_READ_AT_ONCE = 4;
 
 /** What fetching a batch needs. */
 export interface FetchBatchOptions {
@@ -35,8 +48,9 @@ export interface FetchBatchOptions {
  * Fetches the bars of a batch that have no final outcome yet, adds them to what is stored and reports one outcome for
  * every symbol of the batch. Symbols for which no time is left, or that an ailing upstream is spared, are deferred.
  *
- * A batch that catches up asks for every symbol whatever is stored, for all sessions in one request: it fills what is
- * unfinished, and a stored bar that the provider has changed is replaced and the change recorded.
+ * A batch that catches up asks for every symbol whatever is stored, for the last five sessions in one request: it fills
+ * what is unfinished, and a stored bar that the provider has changed is replaced and the change recorded. In sessions
+ * before those a symbol is asked for only where it lacks something, in the same request.
  *
  * An upstream's trouble is a result and never an error, even where no symbol has a bar: every symbol has its reason, and
  * the run learns what was asked and why the batch stopped.
@@ -56,27 +70,32 @@ export async function fetchBatch(event: BatchEvent, options: FetchBatchOptions):
 
   const symbols = [...new Set(event.symbols ?? (await newestSymbols(store, date)))];
   const batchNumber = event.batchNumber ?? null;
-  const batch = { batchNumber, symbols, source: source.name, takesRevisions: event.catchUp === true };
-  const plan = await planSession(store, date, batch, true);
-  const earlier = await planEarlier(sessions.slice(0, -1), batch, runtime);
+  const isListed = isListedBatch(batchNumber, event.fill);
+  const readAgain = new Set(event.catchUp === true && isListed ? sessions.slice(-CATCH_UP_SESSIONS) : []);
+  const batch = { batchNumber, symbols, source: source.name, isListed, mends: event.fill != null };
+  const plan = await planSession(runtime, date, { ...batch, takesRevisions: readAgain.has(date) }, true);
+  const earlier = await planEarlier(sessions.slice(0, -1), { batch, readAgain }, runtime);
 
-  const asksAll = event.catchUp === true && readsAgain(event);
-  const toAsk = symbols.filter((symbol) => asksAll || [...earlier, plan].some((session) => session.lacks(symbol)));
-  for (const symbol of symbols.filter((symbol) => !toAsk.includes(symbol))) {
+  const sessionsBySymbol = sessionsToAsk(symbols, [...earlier, plan], { readAgain, asksAll: readsAgain(event) });
+  const toAsk = symbols.filter((symbol) => sessionsBySymbol.has(symbol));
+  for (const symbol of symbols.filter((symbol) => sessionsBySymbol.get(symbol)?.at(-1) !== date)) {
     const known = plan.finished.get(symbol);
     if (known !== undefined) runtime.onOutcome?.(known.outcome, batchNumber);
   }
   const gate = openGate(event, options);
-  const healthy = toAsk.length < FEWEST_GONE ? undefined : await previousSession(date, calendar, runtime);
+  // Of symbols that have left the list it is no wonder that the provider knows them no more.
+  const doubtsUnknown = isListed && toAsk.length >= FEWEST_GONE;
+  const healthy = doubtsUnknown ? await previousSession(date, calendar, runtime) : undefined;
   const actions: ActionsAnswer[] = [];
   const { sessions: fetched, doubted } = await fetchSymbols(failedLast(toAsk, plan), {
     ...{ source, gate, runtime, sessions, batchNumber, endsAt },
     healthy: symbolsWithBar(healthy),
+    sessionsOf: (symbol) => sessionsBySymbol.get(symbol) ?? [],
     onActions: (seen) => actions.push(seen),
   });
   await recordBatchActions(actions, runtime);
   const asked = [...fetched.values()].flatMap((symbol) => symbol.get(date) ?? []);
-  metrics.add("symbolsAsked", asked.filter(({ report }) => report.outcome !== "deferred").length);
+  metrics.add("symbolsAsked", [...fetched.values()].filter(wasAsked).length);
   measureGate(gate, metrics);
 
   const earlierResults: BatchResult["earlier"] = [];
@@ -96,22 +115,63 @@ export async function fetchBatch(event: BatchEvent, options: FetchBatchOptions):
   return {
     ...{ date, batchNumber, s3Key: plan.key, rows, bytes, sha256, counts },
     unfinished: firstUnfinished(reports),
-    ...{ revised, earlier: earlierResults, unread, upstream, stopped: stopOf(gate, doubted), durationMs },
+    ...inShort(earlierResults),
+    ...{ revised, unread, upstream, stopped: stopOf(gate, doubted), durationMs },
   };
+}
+
+/** What the sessions before a date are planned for. */
+interface EarlierBatch {
+  readonly batch: Omit<PlannedBatch, "takesRevisions">;
+  readonly readAgain: ReadonlySet<string>;
 }
 
 /** The sessions before the date, but for those of which a file is damaged. */
 async function planEarlier(
   dates: readonly string[],
-  batch: PlannedBatch,
+  { batch, readAgain }: EarlierBatch,
   runtime: Pick<Runtime, "store" | "logger">,
 ): Promise<SessionPlan[]> {
-  const plans: SessionPlan[] = [];
-  for (const date of dates) {
-    const plan = await unlessDamaged(date, runtime, () => planSession(runtime.store, date, batch, false));
-    if (plan !== undefined) plans.push(plan);
+  const plans = await pLimit(SESSIONS_READ_AT_ONCE).map(dates, (date) =>
+    unlessDamaged(date, runtime, () =>
+      planSession(runtime, date, { ...batch, takesRevisions: readAgain.has(date) }, false),
+    ),
+  );
+  return plans.filter((plan) => plan !== undefined);
+}
+
+/**
+ * The dates over which each symbol is asked for, ascending; a symbol without any is left out. It is asked over what it
+ * lacks, and over the sessions that are read again where all symbols are, or it lacks something: that is one request.
+ */
+function sessionsToAsk(
+  symbols: readonly string[],
+  plans: readonly SessionPlan[],
+  { readAgain, asksAll }: { readAgain: ReadonlySet<string>; asksAll: boolean },
+): Map<string, readonly string[]> {
+  const dates = new Map<string, readonly string[]>();
+  for (const symbol of symbols) {
+    const lacking = new Set(plans.filter((plan) => plan.lacks(symbol)).map(({ date }) => date));
+    if (lacking.size === 0 && !(asksAll && readAgain.size > 0)) continue;
+    dates.set(
+      symbol,
+      plans.map(({ date }) => date).filter((date) => lacking.has(date) || readAgain.has(date)),
+    );
   }
-  return plans;
+  return dates;
+}
+
+function wasAsked(fetched: FetchedSessions): boolean {
+  return [...fetched.values()].at(-1)?.report.outcome !== "deferred";
+}
+
+/** The newest few sessions by themselves, the rest together: the messages of all batches together have to stay small. */
+function inShort(earlier: BatchResult["earlier"]): Pick<BatchResult, "earlier" | "older"> {
+  const older = earlier.slice(0, -EARLIER_NAMED);
+  if (older.length === 0) return { earlier };
+  const added = older.reduce((sum, session) => sum + session.added, 0);
+  const revised = older.reduce((sum, session) => sum + session.revised, 0);
+  return { earlier: earlier.slice(-EARLIER_NAMED), older: { sessions: older.length, added, revised } };
 }
 
 /**

@@ -28,6 +28,8 @@ export const FEWEST_GONE = 3;
 
 /** What fetching the symbols of a batch needs. */
 export interface SymbolsFetcherOptions extends SymbolFetcherOptions {
+  /** The dates, ascending, over which one symbol is asked for. Default: all of `sessions`. */
+  readonly sessionsOf?: (symbol: string) => readonly string[];
   readonly runtime: Pick<Runtime, "clock" | "logger" | "onOutcome">;
   /** When the function is ended from outside, in milliseconds since 1970; undefined where nothing ends it. */
   readonly endsAt: number | undefined;
@@ -49,12 +51,14 @@ export async function fetchSymbols(
   options: SymbolsFetcherOptions,
 ): Promise<FetchedSymbols> {
   const { sessions } = options;
-  const last = sessions.at(-1) ?? "";
+  const sessionsOf = options.sessionsOf ?? (() => sessions);
   const { fetched, doubted } = await fetchEach<FetchedSessions>(symbols, {
     ...options,
-    fetchOne: (symbol) => fetchSymbol(symbol, options),
-    outcomeOf: (ofSymbol) => ofSymbol.get(last)?.report.outcome,
-    without: (report) => everySession(sessions, withoutBar(report)),
+    fetchOne: (symbol) => fetchSymbol(symbol, { ...options, sessions: sessionsOf(symbol) }),
+    outcomeOf: (ofSymbol) => [...ofSymbol.values()].at(-1)?.report.outcome,
+    without: (report) => everySession(sessionsOf(report.symbol), withoutBar(report)),
+    // Of a symbol that lacks only earlier sessions the outcome of the date is known already.
+    isTold: (symbol) => sessionsOf(symbol).at(-1) === sessions.at(-1),
   });
   return { sessions: fetched, doubted };
 }
@@ -68,6 +72,8 @@ export interface EachFetcherOptions<Fetched> extends Omit<SymbolsFetcherOptions,
   readonly outcomeOf: (fetched: Fetched) => SymbolOutcome | undefined;
   /** What stands for a symbol of which nothing was fetched, or nothing is believed. */
   readonly without: (report: SymbolReport) => Fetched;
+  /** Whether a symbol's outcome is told for progress. Default: every one is. */
+  readonly isTold?: (symbol: string) => boolean;
 }
 
 /**
@@ -76,8 +82,19 @@ export interface EachFetcherOptions<Fetched> extends Omit<SymbolsFetcherOptions,
  */
 export async function fetchEach<Fetched>(
   symbols: readonly string[],
-  { gate, runtime, batchNumber, endsAt, healthy, fetchOne, outcomeOf, without }: EachFetcherOptions<Fetched>,
+  {
+    gate,
+    runtime,
+    batchNumber,
+    endsAt,
+    healthy,
+    fetchOne,
+    outcomeOf,
+    without,
+    ...options
+  }: EachFetcherOptions<Fetched>,
 ): Promise<{ readonly fetched: ReadonlyMap<string, Fetched>; readonly doubted: boolean }> {
+  const { isTold = () => true } = options;
   const healthyHere = symbols.filter((symbol) => healthy.has(symbol)).length;
   const tooMany = Math.max(FEWEST_GONE, Math.floor(healthyHere * LARGEST_GONE_SHARE) + 1);
   let healthyAnswered = 0;
@@ -98,7 +115,7 @@ export async function fetchEach<Fetched>(
         gate.close(reasonToDoubt);
       }
     }
-    if (outcome !== undefined) runtime.onOutcome?.(outcome, batchNumber);
+    if (outcome !== undefined && isTold(symbol)) runtime.onOutcome?.(outcome, batchNumber);
     return fetched;
   }
 

@@ -2,10 +2,11 @@ import { isFinal, type SymbolReport } from "../../domain/batch.ts";
 import { DAY_GATES, SUSPECT_KINDS } from "../../domain/day-checks.ts";
 import { rawDataKey } from "../../domain/object-keys.ts";
 import type { RunSummary } from "../../domain/run-summary.ts";
-import { knowsListing, readRunSummary } from "../runtime/earlier-sessions.ts";
+import { knowsListing, readForComparison, readRunSummary } from "../runtime/earlier-sessions.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { readStoredDay, refuseOtherSource, type StoredDay } from "../runtime/stored-day.ts";
 import type { FetchedSessions, FetchedSymbol } from "./fetch-symbol.ts";
+import { readMendedDay } from "./mend-day.ts";
 import { type StoredSession, storeSession } from "./store-session.ts";
 
 /** The batch for which a session is planned. */
@@ -16,6 +17,10 @@ export interface PlannedBatch {
   readonly source: string;
   /** Whether a stored bar that the provider has changed is replaced. */
   readonly takesRevisions: boolean;
+  /** Whether its symbols are of the run's own list. Others are asked for before the run's date only. */
+  readonly isListed: boolean;
+  /** Whether a damaged file is written anew, and a damaged summary passed over. */
+  readonly mends: boolean;
 }
 
 /** What is stored of one session before a batch asks for it, and what is to become of the answers. */
@@ -44,20 +49,23 @@ export interface SessionPlan {
  *   knew, and bars: today's list says nothing about that day's, unless the day was never run.
  */
 export async function planSession(
-  store: Runtime["store"],
+  runtime: Pick<Runtime, "store" | "logger">,
   date: string,
-  { batchNumber, symbols, source, takesRevisions }: PlannedBatch,
+  { batchNumber, symbols, source, takesRevisions, isListed: isOfList, mends }: PlannedBatch,
   isAsked: boolean,
 ): Promise<SessionPlan> {
+  const { store } = runtime;
   const key = rawDataKey({ date, batchNumber });
   const [day, summary] = await Promise.all([
-    readStoredDay(store, date),
-    takesRevisions ? readRunSummary(store, date) : undefined,
+    mends ? readMendedDay(date, source, runtime) : readStoredDay(store, date),
+    isAsked && !takesRevisions ? undefined : mends ? readForComparison(date, runtime) : readRunSummary(store, date),
   ]);
   refuseOtherSource(day, source);
   const reported = symbols.flatMap((symbol) => day.reports.get(symbol) ?? []);
-  // A batch without a single bar tells of an outage rather than of its symbols: it is asked again.
-  const hasBar = reported.some(({ outcome }) => outcome === "fetched");
+  // A batch without a single bar tells of an outage rather than of its symbols: it is asked again. Of a session that is
+  // only filled, the whole day has to tell of one.
+  const telling = isAsked || takesRevisions ? reported : [...day.reports.values()];
+  const hasBar = telling.some(({ outcome }) => outcome === "fetched");
   const finals = reported.filter(({ outcome }) => isFinal(outcome));
   const finished = new Map((hasBar ? finals : []).map((report) => [report.symbol, report]));
   const doubted = new Set((hasBar ? [] : finals).map(({ symbol }) => symbol));
@@ -65,7 +73,7 @@ export async function planSession(
     summary === undefined || isAsked || !knowsListing(summary)
       ? undefined
       : new Set(summary.outcomes.map(({ symbol }) => symbol));
-  const isListed = (symbol: string): boolean => listed === undefined || listed.has(symbol);
+  const isListed = (symbol: string): boolean => (isAsked ? isOfList : listed === undefined || listed.has(symbol));
   const counts = ({ bar, report }: FetchedSymbol): boolean => bar !== undefined || isListed(report.symbol);
 
   return {

@@ -4,10 +4,11 @@ import { DAY_GATES } from "../../domain/day-checks.ts";
 import { messageOf, StoredFileError } from "../../domain/errors.ts";
 import { type DayQuality, RUN_STATUSES, type RunSummary } from "../../domain/run-summary.ts";
 import type { TradingCalendar } from "../../domain/trading-calendar.ts";
-import { knowsListing, readForComparison, SESSIONS_LOOKED_AT } from "../runtime/earlier-sessions.ts";
+import { knowsListing, SESSIONS_LOOKED_AT } from "../runtime/earlier-sessions.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { readStoredDay, type StoredDay } from "../runtime/stored-day.ts";
+import type { StoredDay } from "../runtime/stored-day.ts";
 import { type DayEvidence, dayEvidence, judgeDay, usualRows } from "./day-gates.ts";
+import { createSessionReads, type SessionReads } from "./session-reads.ts";
 import { suspectBars } from "./suspect-bars.ts";
 
 /** Sessions before a date that its coverage is compared with. */
@@ -27,15 +28,17 @@ export interface JudgedSession {
 export interface JudgeOptions {
   readonly runtime: Pick<Runtime, "store" | "logger">;
   readonly calendar: TradingCalendar;
+  /** What was read of other sessions, where several are judged. Default: nothing yet. */
+  readonly reads?: SessionReads;
 }
 
 /** Judges a session by its bars, those of the session before and the coverage of the last twenty. */
 export async function judgeSession(
   { date, stored, outcomes, counts, isNamed }: JudgedSession,
-  { runtime, calendar }: JudgeOptions,
+  { runtime, calendar, reads = createSessionReads(runtime) }: JudgeOptions,
 ): Promise<DayQuality> {
-  const previousBySymbol = await lastBars(date, { runtime, calendar });
-  const summaries = await summariesBefore(date, { runtime, calendar });
+  const previousBySymbol = await lastBars(date, { runtime, calendar, reads });
+  const summaries = await summariesBefore(date, calendar, reads);
   const before = summaries.slice(-SESSIONS_LOOKED_AT).findLast((summary) => summary !== undefined && summary.rows > 0);
   const bars = barsOf(stored);
   const suspects = suspectBars(bars, previousBySymbol);
@@ -79,19 +82,27 @@ function comparedWith(
 }
 
 /** The last bar of each symbol in the five sessions before a date; a session of which a file is damaged is passed over. */
-async function lastBars(date: string, { runtime, calendar }: JudgeOptions): Promise<ReadonlyMap<string, Bar>> {
+async function lastBars(
+  date: string,
+  { runtime, calendar, reads }: Required<JudgeOptions>,
+): Promise<ReadonlyMap<string, Bar>> {
   const last = new Map<string, Bar>();
   let session = date;
   for (let looked = 0; looked < SESSIONS_LOOKED_AT; looked += 1) {
     session = calendar.previousTradingDay(session);
-    for (const bar of await barsForComparison(session, runtime)) if (!last.has(bar.symbol)) last.set(bar.symbol, bar);
+    for (const bar of await barsForComparison(session, reads, runtime))
+      if (!last.has(bar.symbol)) last.set(bar.symbol, bar);
   }
   return last;
 }
 
-async function barsForComparison(date: string, { store, logger }: JudgeOptions["runtime"]): Promise<readonly Bar[]> {
+async function barsForComparison(
+  date: string,
+  reads: SessionReads,
+  { logger }: JudgeOptions["runtime"],
+): Promise<readonly Bar[]> {
   try {
-    return barsOf(await readStoredDay(store, date));
+    return barsOf(await reads.day(date));
   } catch (error) {
     if (!(error instanceof StoredFileError)) throw error;
     logger.warn(messageOf(error), { date });
@@ -109,13 +120,14 @@ const LARGEST_UNFINISHED_SHARE = 0.02;
 /** The run summaries of the sessions before a date, oldest first; undefined where one has none. */
 async function summariesBefore(
   date: string,
-  { runtime, calendar }: JudgeOptions,
+  calendar: TradingCalendar,
+  reads: SessionReads,
 ): Promise<readonly (RunSummary | undefined)[]> {
   const dates: string[] = [];
   for (let session = date; dates.length < SESSIONS_COMPARED; dates.unshift(session)) {
     session = calendar.previousTradingDay(session);
   }
-  return Promise.all(dates.map((session) => readForComparison(session, runtime)));
+  return Promise.all(dates.map((session) => reads.summary(session)));
 }
 
 /** How many symbols traded on each of the sessions that are as good as whole. */

@@ -16,6 +16,7 @@ import { describeRun } from "./describe-run.ts";
 import { keepListings } from "./keep-listings.ts";
 import { planRedrive } from "./plan-redrive.ts";
 import { measureRun } from "./run-metrics.ts";
+import { createSessionReads, type SessionReads } from "./session-reads.ts";
 import { summariseClosedDay, summariseDate, summariseEarlier, upstreamOf } from "./summarise-session.ts";
 
 /** What summarising a run needs. */
@@ -45,9 +46,10 @@ export async function summariseRun(event: RunSummaryEvent, options: SummariseRun
   const { date, run } = event;
   // A run that was silent for so long that another has its date writes nothing more. One whose answer was lost is tried again.
   if (run !== undefined && event.tradingDay) await resumeRunLocks(store, event.sessions, run.id, clock);
-  const earlier = event.tradingDay ? await writeEarlier(event, options) : { written: [], damaged: [] };
-  const { summary, previous } = await write(date, runtime, (stored) =>
-    event.tradingDay ? summariseDate(event, stored, { calendar, runtime }) : summariseClosedDay(event, runtime),
+  const writing = { runtime, reads: createSessionReads(runtime), mends: event.fill != null };
+  const earlier = event.tradingDay ? await writeEarlier(event, calendar, writing) : { written: [], damaged: [] };
+  const { summary, previous } = await write(date, writing, (stored) =>
+    event.tradingDay ? summariseDate(event, stored, { calendar, ...writing }) : summariseClosedDay(event, runtime),
   );
   const all = [...earlier.written, { summary, previous }];
   const unfinished = all.flatMap((written) => written.summary.outcomes);
@@ -102,9 +104,17 @@ interface EarlierSessions {
   readonly damaged: readonly string[];
 }
 
+/** What writing summaries needs. */
+interface Writing extends Pick<SummariseRunOptions, "runtime"> {
+  readonly reads: SessionReads;
+  /** Whether a damaged summary is replaced as if there were none: what it said is in the files, but for the list of its day. */
+  readonly mends: boolean;
+}
+
 async function writeEarlier(
   event: RunSummaryEvent,
-  { calendar, runtime }: SummariseRunOptions,
+  calendar: TradingCalendar,
+  writing: Writing,
 ): Promise<EarlierSessions> {
   const written: WrittenSummary[] = [];
   const damaged: string[] = [];
@@ -112,14 +122,14 @@ async function writeEarlier(
     try {
       const replaced = await write(
         session,
-        runtime,
-        (previous) => summariseEarlier(event, session, previous, { calendar, runtime }),
+        writing,
+        (previous) => summariseEarlier(event, session, previous, { calendar, ...writing }),
         isWorthWriting,
       );
       if (replaced !== undefined) written.push(replaced);
     } catch (error) {
       if (!(error instanceof StoredFileError)) throw error;
-      runtime.logger.error(`${session} is not summarised: ${messageOf(error)}`, { date: session });
+      writing.runtime.logger.error(`${session} is not summarised: ${messageOf(error)}`, { date: session });
       damaged.push(session);
     }
   }
@@ -144,28 +154,39 @@ function isWorse({ summary, previous }: WrittenSummary, { startedAt }: RunSummar
  */
 async function write(
   date: string,
-  runtime: Pick<Runtime, "store">,
+  writing: Writing,
   summarise: (previous: RunSummary | undefined) => Promise<RunSummary>,
 ): Promise<WrittenSummary>;
 async function write(
   date: string,
-  runtime: Pick<Runtime, "store">,
+  writing: Writing,
   summarise: (previous: RunSummary | undefined) => Promise<RunSummary>,
   isNeeded: (summary: RunSummary, previous: RunSummary | undefined) => boolean,
 ): Promise<WrittenSummary | undefined>;
 async function write(
   date: string,
-  { store }: Pick<Runtime, "store">,
+  { runtime, reads, mends }: Writing,
   summarise: (previous: RunSummary | undefined) => Promise<RunSummary>,
   isNeeded: (summary: RunSummary, previous: RunSummary | undefined) => boolean = () => true,
 ): Promise<WrittenSummary | undefined> {
   const key = runKey(date);
-  const stored = await store.read(key);
-  const previous = stored === undefined ? undefined : parseRunSummary(key, stored.bytes);
+  const stored = await runtime.store.read(key);
+  const previous = stored === undefined ? undefined : parsePrevious(key, stored.bytes, mends);
   const summary = await summarise(previous);
   if (!isNeeded(summary, previous)) return previous && { summary: previous, previous };
-  await store.replace(key, new TextEncoder().encode(`${JSON.stringify(summary)}\n`), stored?.version);
+  await runtime.store.replace(key, new TextEncoder().encode(`${JSON.stringify(summary)}\n`), stored?.version);
+  reads.hasWritten(date);
   return { summary, previous };
+}
+
+/** Reads what a summary is to replace. Its damage was told when the run began. */
+function parsePrevious(key: string, bytes: Uint8Array, mends: boolean): RunSummary | undefined {
+  try {
+    return parseRunSummary(key, bytes);
+  } catch (error) {
+    if (!mends || !(error instanceof StoredFileError)) throw error;
+    return undefined;
+  }
 }
 
 /** What a summary says of its date, but for when and how it was found. */

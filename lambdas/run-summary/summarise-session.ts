@@ -1,4 +1,11 @@
-import { addUpstream, countOutcomes, NOTHING_ASKED, SYMBOL_SOURCES, type SymbolReport } from "../../domain/batch.ts";
+import {
+  addUpstream,
+  countOutcomes,
+  isListedBatch,
+  NOTHING_ASKED,
+  SYMBOL_SOURCES,
+  type SymbolReport,
+} from "../../domain/batch.ts";
 import { DAY_GATES } from "../../domain/day-checks.ts";
 import { StoredFileError } from "../../domain/errors.ts";
 import {
@@ -16,10 +23,13 @@ import { batchEntries, checkReported, collectOutcomes, type FetchedBatches } fro
 import { countRevisions } from "./count-revisions.ts";
 import { judgeSession } from "./judge-session.ts";
 import { type FetchedRound, reasonToStop } from "./plan-redrive.ts";
+import type { SessionReads } from "./session-reads.ts";
 
 /** What summarising a session needs. */
 export interface SessionOptions {
   readonly calendar: TradingCalendar;
+  /** What was read of sessions already. */
+  readonly reads: SessionReads;
   readonly runtime: Pick<Runtime, "store" | "clock" | "logger">;
 }
 
@@ -35,7 +45,8 @@ export function summariseDate(
   previous: RunSummary | undefined,
   options: SessionOptions,
 ): Promise<RunSummary> {
-  const fetched = { symbolBatches: event.symbolBatches, results: event.results.flat() };
+  const listed = event.symbolBatches.filter(({ batchNumber }) => isListedBatch(batchNumber, event.fill));
+  const fetched = { symbolBatches: listed, results: event.results.flat() };
   return summarise(event, { date: event.date, fetched, reasonToStop: reasonToStop(event), previous }, options);
 }
 
@@ -65,16 +76,16 @@ interface Session {
 async function summarise(
   event: RunSummaryEvent,
   { date, fetched, reasonToStop: reason, previous }: Session,
-  { calendar, runtime }: SessionOptions,
+  { calendar, runtime, reads }: SessionOptions,
 ): Promise<RunSummary> {
   const { store, clock } = runtime;
-  const stored = await readStoredDay(store, date);
+  const stored = await reads.day(date);
   checkReported(fetched, stored);
   const outcomes = collectOutcomes(fetched, stored, previous);
   const counts = countOutcomes(outcomes);
   const listing = listingOf(event, date, previous);
   const isNamed = listing.source === SYMBOL_SOURCES.event;
-  const judged = await judgeSession({ date, stored, outcomes, counts, isNamed }, { calendar, runtime });
+  const judged = await judgeSession({ date, stored, outcomes, counts, isNamed }, { calendar, runtime, reads });
   const isLaterRound = date === event.date && (event.run?.attempt ?? 1) > 1;
   const isUnfinished = counts.failed + counts.deferred > 0;
   const quality = { ...judged, findings: [...upstreamFinding(reason, isUnfinished), ...judged.findings] };

@@ -1,4 +1,11 @@
-import { dealIntoLanes, type SymbolUpdate, type SymbolUpdaterEvent, splitIntoBatches } from "../../domain/batch.ts";
+import {
+  CATCH_UP_SESSIONS,
+  dealIntoLanes,
+  type SymbolBatch,
+  type SymbolUpdate,
+  type SymbolUpdaterEvent,
+  splitIntoBatches,
+} from "../../domain/batch.ts";
 import { messageOf, SessionNotSettledError } from "../../domain/errors.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
 import { compareSymbols } from "../../domain/symbol.ts";
@@ -6,10 +13,9 @@ import type { TradingCalendar } from "../../domain/trading-calendar.ts";
 import { describeSettling, settledInstant } from "../../domain/trading-date.ts";
 import { readStoredList, storedListDates } from "../../stores/symbols-csv.ts";
 import { EXECUTION_LOCK_EXPIRES_MS, releaseRunLocks, takeRunLocks } from "../runtime/run-lock.ts";
+import { datesToFill, findGaps, type Gaps } from "./find-gaps.ts";
 import { findSymbols, type UpdateSymbolsOptions } from "./find-symbols.ts";
 
-/** Sessions that a run which catches up asks for: the provider corrects and fills its bars for days. */
-const CATCH_UP_SESSIONS = 5;
 /**
  * Finds the symbols of a date, stores their list and splits them into batches.
  *
@@ -17,6 +23,9 @@ const CATCH_UP_SESSIONS = 5;
  * stays in its batch; symbols that are new since then follow at the end.
  * @throws SessionNotSettledError where the date's session is not over.
  * @throws RunUnderWayError where another run has the date.
+ *
+ * Where the event names days to fill, the sessions that are not whole among them come too, and in batches of their own the
+ * symbols that they lack and the list has no more.
  *
  * A directory that is more than 5 % smaller than the stored list is not taken, as if it could not be had; a list of the
  * last seven days stands in then.
@@ -31,8 +40,10 @@ export async function updateSymbols(event: SymbolUpdaterEvent, options: UpdateSy
   const date = event.date ?? latest;
   const tradingDay = calendar.isTradingDay(date);
   if (tradingDay && now < settledInstant(date)) throw new SessionNotSettledError(describeSettling(date));
-  const sessions = tradingDay ? sessionsOf(event, date, calendar) : [date];
-  const of = { date, tradingDay, latest, sessions };
+  const found = tradingDay && event.fillDays !== undefined ? await gapsBefore(date, event.fillDays, options) : NO_GAPS;
+  const gapDates = found.gaps.map((gap) => gap.date);
+  const sessions = tradingDay ? sessionsOf(event, date, calendar, gapDates) : [date];
+  const of = { date, tradingDay, latest, sessions, found };
   if (event.run === undefined || !tradingDay) return listSymbols(event, of, options);
 
   const { id: run } = event.run;
@@ -48,6 +59,14 @@ export async function updateSymbols(event: SymbolUpdaterEvent, options: UpdateSy
   }
 }
 
+const NO_GAPS: Gaps = { gaps: [], warnings: [] };
+
+/** The sessions before a run's date that are not whole. The date itself is the run's own. */
+function gapsBefore(date: string, fillDays: number, { calendar, runtime }: UpdateSymbolsOptions): Promise<Gaps> {
+  const dates = datesToFill(date, fillDays, calendar).filter((session) => session !== date);
+  return findGaps(dates, runtime.store);
+}
+
 /** The date of a run. */
 interface RunDate {
   readonly date: string;
@@ -56,23 +75,29 @@ interface RunDate {
   readonly latest: string;
   /** The trading dates that the run asks for, the date last. */
   readonly sessions: readonly string[];
+  /** Sessions before the date that are not whole, where the run fills them. */
+  readonly found: Gaps;
 }
 
 async function listSymbols(
   event: SymbolUpdaterEvent,
-  { date, tradingDay, latest, sessions }: RunDate,
+  { date, tradingDay, latest, sessions, found }: RunDate,
   options: UpdateSymbolsOptions,
 ): Promise<SymbolUpdate> {
   const { config, runtime } = options;
   const listDates = tradingDay && event.symbols === undefined ? await storedListDates(runtime.store) : [];
   const list = await findSymbols(event, date, tradingDay, listDates, options);
-  const symbolBatches = splitIntoBatches(list.symbols, config.batchSize);
-  for (const warning of list.warnings) runtime.logger.warn(warning, { date });
+  const listed = splitIntoBatches(list.symbols, config.batchSize);
+  const unlisted = event.symbols === undefined ? unlistedSymbols(found, list.symbols) : [];
+  const symbolBatches = [...listed, ...batchesFrom(listed.length, unlisted, config.batchSize)];
+  const warnings = [...list.warnings, ...found.warnings];
+  for (const warning of warnings) runtime.logger.warn(warning, { date });
   runtime.logger.info(`symbols of ${date} done`, {
     date,
     tradingDay,
     symbols: list.symbols.length,
     source: list.source,
+    ...(event.fillDays !== undefined && { filled: found.gaps.map((gap) => gap.date), unlisted: unlisted.length }),
   });
   return {
     date,
@@ -85,6 +110,7 @@ async function listSymbols(
       config.maxConcurrency,
     ),
     catchUp: event.catchUp === true,
+    fill: event.fillDays === undefined ? null : { listedBatches: listed.length },
     ...(event.run !== undefined && { run: event.run }),
     metadata: {
       totalSymbols: list.symbols.length,
@@ -94,19 +120,40 @@ async function listSymbols(
       s3Key: list.s3Key,
       source: list.source,
       changes: await compareWithPrevious(list.symbols, date, listDates, runtime.store),
-      warnings: [...list.warnings],
+      warnings,
     },
   };
 }
 
-/** The sessions that a run asks for, ascending: its date, and where it catches up the four before it. */
-export function sessionsOf({ catchUp }: SymbolUpdaterEvent, date: string, calendar: TradingCalendar): string[] {
-  const sessions = [date];
-  if (catchUp !== true) return sessions;
-  for (let earliest = date; sessions.length < CATCH_UP_SESSIONS; sessions.unshift(earliest)) {
+/** Symbols that gaps lack and the date's list has no more, such as those delisted since; sorted. */
+function unlistedSymbols({ gaps }: Gaps, listed: readonly string[]): string[] {
+  const unlisted = new Set(gaps.flatMap(({ lacking }) => [...lacking]));
+  for (const symbol of listed) unlisted.delete(symbol);
+  return [...unlisted].sort(compareSymbols);
+}
+
+/** Batches whose numbers go on from one. */
+function batchesFrom(first: number, symbols: readonly string[], batchSize: number): SymbolBatch[] {
+  return splitIntoBatches(symbols, batchSize).map((batch) => ({ ...batch, batchNumber: first + batch.batchNumber }));
+}
+
+/**
+ * The sessions that a run asks for, ascending: its date, where it catches up the four before it, and those before that it
+ * fills.
+ */
+export function sessionsOf(
+  { catchUp }: SymbolUpdaterEvent,
+  date: string,
+  calendar: TradingCalendar,
+  gaps: readonly string[] = [],
+): string[] {
+  const sessions = new Set([date, ...gaps]);
+  let earliest = date;
+  for (let session = 1; catchUp === true && session < CATCH_UP_SESSIONS; session += 1) {
     earliest = calendar.previousTradingDay(earliest);
+    sessions.add(earliest);
   }
-  return sessions;
+  return [...sessions].sort();
 }
 
 async function compareWithPrevious(

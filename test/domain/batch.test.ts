@@ -343,7 +343,7 @@ describe("a message is refused", () => {
     ["for no lanes", batchEvent, { lanes: 0 }, "lanes"],
     ["for a lane below 0", batchEvent, { lane: -1 }, "lane"],
     ["for no session", batchEvent, { sessions: [] }, "sessions"],
-    ["for 31 sessions", batchEvent, { sessions: Array(31).fill("2024-05-31") }, "sessions"],
+    ["for 71 sessions", batchEvent, { sessions: Array(71).fill("2024-05-31") }, "sessions"],
     ["for a session that does not exist", batchEvent, { sessions: ["2024-02-30"] }, "sessions.0"],
     ["for a run without a name", batchEvent, { run: { id: "" } }, "run.id"],
     ["for a round 0", symbolUpdaterEvent, { run: { id: "x", attempt: 0 } }, "run.attempt"],

@@ -81,6 +81,7 @@ describe("the symbol updater", () => {
       ],
       lanes: [[0], [1]],
       catchUp: false,
+      fill: null,
       metadata: {
         totalSymbols: 3,
         numBatches: 2,

@@ -6,7 +6,7 @@ const stack = synthesiseStack();
 describe("the schedule", () => {
   it.each([
     ["daily", "cron(30 19 ? * MON-FRI *)", "{}"],
-    ["catch-up", "cron(0 7 ? * TUE-SAT *)", '{"catchUp":true}'],
+    ["catch-up", "cron(0 7 ? * TUE-SAT *)", '{"catchUp":true,"fillDays":30}'],
     ["sunday-monday", "cron(0 7 ? * SUN,MON *)", "{}"],
     ["weekend", "cron(30 19 ? * SAT,SUN *)", "{}"],
   ])("%s starts the daily workflow by the clock of Sydney, and loses no start", (name, expression, input) => {
