@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { AsxEodError, messageOf } from "../domain/errors.ts";
+import { AsxEodError, InvalidInputError, messageOf } from "../domain/errors.ts";
 import type { Clock } from "../lambdas/runtime/clock.ts";
 import type { Logger } from "../lambdas/runtime/logger.ts";
 import { type Display, openDisplay, tellOnInterrupt } from "./display.ts";
@@ -11,12 +11,15 @@ import { EXIT_CODES } from "./exit-codes.ts";
 import { type ExecutionEnd, followExecution } from "./follow-execution.ts";
 import {
   acceptDirectoryOption,
-  catchUpOption,
+  type CatchUp,
   closuresOption,
   dateOption,
+  daysOption,
   type RunInputOptions,
+  rereadOption,
   runInput,
   symbolsOption,
+  USUAL_FILL_DAYS,
 } from "./run-input.ts";
 import { startOnce } from "./start-execution.ts";
 import { executionArn, executionName, type StateMachineArn, stateMachineArgument } from "./state-machine-arn.ts";
@@ -29,6 +32,9 @@ interface ExecuteOptions extends RunInputOptions {
   readonly wait?: boolean;
   readonly again?: boolean;
   readonly json?: boolean;
+  readonly catchUp?: boolean;
+  readonly days?: number;
+  readonly reread?: boolean;
 }
 
 /** An execution that is older than the request by so many milliseconds may have been there before it, where clocks agree. */
@@ -40,6 +46,7 @@ Examples:
   asx execute --state-machine ARN --date 2024-05-31  start it, and say how to follow it
   asx execute --state-machine ARN --date 2024-05-31 --wait --json | jq .counts
   asx execute --state-machine ARN --date 2024-05-31 --again
+  asx execute --state-machine ARN --catch-up --again --wait  what the last 30 days lack
 
 ARN is arn:aws:states:REGION:ACCOUNT:stateMachine:NAME. The execution is named after the date, as
 run-2024-05-31, and a name is not started twice: with --wait the execution of that name is followed,
@@ -64,7 +71,9 @@ export function executeCommand(terminal: Terminal): Command {
     .addOption(symbolsOption())
     .addOption(closuresOption())
     .addOption(acceptDirectoryOption())
-    .addOption(catchUpOption())
+    .option("--catch-up", "fill what the days up to the date lack, as asx catch-up does")
+    .addOption(daysOption())
+    .addOption(rereadOption())
     .option(
       "--json",
       "print the run summary (without --wait: the started execution) as JSON and nothing else on standard output",
@@ -76,7 +85,7 @@ export function executeCommand(terminal: Terminal): Command {
 async function execute(options: ExecuteOptions, terminal: Terminal): Promise<void> {
   const { stderr, clock, environment } = terminal;
   const { stateMachine: machine, wait = false, again = false, json = false } = options;
-  const input = runInput(options, terminal);
+  const input = runInput(options, terminal, catchUpOf(options));
   const name = executionName(input.date, again ? clock.now() : undefined);
   const display = openDisplay(terminal, wait && !json);
   const starting = `interrupted; a start may have been accepted. Look with: ${describeCommand(machine, name)}`;
@@ -123,6 +132,13 @@ async function execute(options: ExecuteOptions, terminal: Terminal): Promise<voi
   }
   onInterrupt(hasEnded);
   await reportExecution({ end, hints, machine, asJson: json }, terminal);
+}
+
+/** @throws InvalidInputError for options of catching up without `--catch-up`. */
+function catchUpOf({ catchUp, days, reread = false }: ExecuteOptions): CatchUp | undefined {
+  if (catchUp === true) return { days: days ?? USUAL_FILL_DAYS, reread };
+  if (days === undefined && !reread) return undefined;
+  throw new InvalidInputError("--days and --reread say how to catch up; give --catch-up with them");
 }
 
 /** A live line, or a log line a step. */

@@ -64,12 +64,16 @@ function followAgain(
   return `${regionPrefix(machine, environment)}npx asx status --date ${input.date} --store ${storeUrl}`;
 }
 
-function optionsOf({ input: { date, symbols, acceptDirectory, catchUp }, closures }: HintedExecution): string[] {
+function optionsOf({
+  input: { date, symbols, acceptDirectory, fillDays, catchUp },
+  closures,
+}: HintedExecution): string[] {
   return [
     `--date ${date}`,
     ...(symbols === undefined ? [] : [`--symbols ${symbols.join(",")}`]),
     ...(closures === undefined ? [] : [`--closures ${closures.join(",")}`]),
     ...(acceptDirectory === true ? ["--accept-directory"] : []),
-    ...(catchUp === true ? ["--catch-up"] : []),
+    ...(fillDays === undefined ? [] : [`--catch-up --days ${fillDays}`]),
+    ...(catchUp === true ? ["--reread"] : []),
   ];
 }

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { InvalidInputError } from "../domain/errors.ts";
 import { printable, shorten } from "../domain/text.ts";
+import { catchUpCommand } from "./catch-up.ts";
 import { inCommandTerms } from "./command-terms.ts";
 import { compactCommand } from "./compact.ts";
 import { executeCommand } from "./execute.ts";
@@ -21,6 +22,7 @@ Examples:
   asx run --source sandbox --store file:./sandbox-data   a whole day, offline
   asx run                                                the last finished trading day
   asx execute --state-machine ARN --wait                 the same where it is deployed
+  asx catch-up                                           what the last 30 days lack
   asx status                                             how the newest date stands
   asx missing --from 2024-01-02                          which days are not whole, and how to mend them
   asx show --date 2024-05-31 --symbol BHP
@@ -41,6 +43,7 @@ export function makeProgram(terminal: Terminal): Command {
   const commands = [
     runCommand(terminal),
     executeCommand(terminal),
+    catchUpCommand(terminal),
     statusCommand(terminal),
     showCommand(terminal),
     queryCommand(terminal),

@@ -1,7 +1,7 @@
 /** What a run is asked for, on this machine or by a state machine: the options and what becomes of them. */
 import { Option } from "commander";
 import * as z from "zod";
-import type { SymbolUpdaterEvent } from "../domain/batch.ts";
+import { MOST_FILL_DAYS, type SymbolUpdaterEvent } from "../domain/batch.ts";
 import { InvalidInputError } from "../domain/errors.ts";
 import { parseInput } from "../domain/parse.ts";
 import { createTradingCalendar } from "../domain/trading-calendar.ts";
@@ -9,7 +9,7 @@ import { dateInSydney, describeSettling, settledInstant } from "../domain/tradin
 import { marketClosures } from "../lambdas/runtime/environment.ts";
 import type { Environment } from "../lambdas/runtime/runtime.ts";
 import { sessionsOf } from "../lambdas/symbol-updater/update-symbols.ts";
-import { dateArgument, datesArgument, symbolsArgument } from "./arguments.ts";
+import { dateArgument, datesArgument, symbolsArgument, wholeNumberArgument } from "./arguments.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** The options that say what a run is to fetch. */
@@ -18,8 +18,18 @@ export interface RunInputOptions {
   readonly symbols?: string[];
   readonly closures?: string[];
   readonly acceptDirectory?: boolean;
-  readonly catchUp?: boolean;
 }
+
+/** How a run catches up. */
+export interface CatchUp {
+  /** Calendar days up to the date, the date included, that are filled where they are not whole. */
+  readonly days: number;
+  /** Whether the last five sessions are read again besides, for every symbol. */
+  readonly reread: boolean;
+}
+
+/** Calendar days that are filled where nothing else is said. */
+export const USUAL_FILL_DAYS = 30;
 
 /** What starts the workflow, with the date always in it. */
 export type RunInput = SymbolUpdaterEvent & { readonly date: string };
@@ -49,21 +59,30 @@ export function acceptDirectoryOption(): Option {
   return new Option("--accept-directory", about);
 }
 
-/** `--catch-up` */
-export function catchUpOption(): Option {
-  const about =
-    "ask every symbol for the last five sessions again: fill what is unfinished, take over what has changed";
-  return new Option("--catch-up", about);
+/** `--days` of a run that catches up. */
+export function daysOption(): Option {
+  const about = `calendar days up to the date that are made whole, 1 to ${MOST_FILL_DAYS} (default: ${USUAL_FILL_DAYS})`;
+  return new Option("--days <n>", about).argParser(wholeNumberArgument(1, MOST_FILL_DAYS));
 }
 
-/** The trading dates that a run asks for, its own last; a closed day for itself. */
+/** `--reread` of a run that catches up. */
+export function rereadOption(): Option {
+  const about = "ask every symbol for the last five sessions again besides, and take over what has changed";
+  return new Option("--reread", about);
+}
+
+/**
+ * The trading dates that a run asks for, its own last; a closed day for itself.
+ * @param gaps dates before it that are to be filled.
+ */
 export function datesOf(
   input: RunInput,
   { closures }: RunInputOptions,
   { environment }: Pick<Terminal, "environment">,
+  gaps: readonly string[] = [],
 ): string[] {
   const calendar = createTradingCalendar(closures ?? configuredClosures(environment));
-  return calendar.isTradingDay(input.date) ? sessionsOf(input, input.date, calendar) : [input.date];
+  return calendar.isTradingDay(input.date) ? sessionsOf(input, input.date, calendar, gaps) : [input.date];
 }
 
 /** The closed dates that the environment names besides the rules'. @throws InvalidInputError for what is no date. */
@@ -76,8 +95,9 @@ export function configuredClosures(environment: Environment): string[] {
  * @throws InvalidInputError for a date to come or whose prices have not settled, or bad closures in the environment.
  */
 export function runInput(
-  { date: asked, symbols, closures, acceptDirectory, catchUp }: RunInputOptions,
+  { date: asked, symbols, closures, acceptDirectory }: RunInputOptions,
   { clock, environment }: Pick<Terminal, "clock" | "environment">,
+  catchUp?: CatchUp,
 ): RunInput {
   const closed = closures ?? configuredClosures(environment);
   const calendar = createTradingCalendar(closed);
@@ -91,6 +111,6 @@ export function runInput(
     date,
     ...(symbols !== undefined && { symbols }),
     ...(acceptDirectory !== undefined && { acceptDirectory }),
-    ...(catchUp !== undefined && { catchUp }),
+    ...(catchUp !== undefined && { fillDays: catchUp.days, ...(catchUp.reread && { catchUp: true }) }),
   };
 }

@@ -1,4 +1,6 @@
 import { Command } from "commander";
+import type { ObjectStore } from "../domain/object-store.ts";
+import type { RunDigest, RunSummary } from "../domain/run-summary.ts";
 import { silentMetrics } from "../lambdas/runtime/metrics.ts";
 import type { Environment, Runtime } from "../lambdas/runtime/runtime.ts";
 import { endpointOf, openStore } from "../stores/open-store.ts";
@@ -9,23 +11,24 @@ import { EXIT_CODES, exitCodeOf } from "./exit-codes.ts";
 import { duration } from "./numbers.ts";
 import {
   acceptDirectoryOption,
-  catchUpOption,
   closuresOption,
   dateOption,
   datesOf,
+  type RunInput,
   type RunInputOptions,
   runInput,
   symbolsOption,
 } from "./run-input.ts";
 import { withRunLock } from "./run-lock.ts";
 import { showProgress } from "./run-progress.ts";
-import { describeRun, storeOption } from "./run-report.ts";
+import { describeRun } from "./run-report.ts";
 import { refuseMixedSources } from "./store-source.ts";
 import { readWrittenSummary } from "./stored-summary.ts";
 import { type Terminal, writeLine } from "./terminal.ts";
 import { openUpstream } from "./upstream.ts";
 
-interface RunOptions extends RunInputOptions {
+/** The options of a run on this machine. */
+export interface LocalRunOptions extends RunInputOptions {
   readonly store: string;
   readonly source: string;
   readonly batchSize: number;
@@ -40,7 +43,6 @@ Examples:
   asx run --source sandbox                     try everything offline, on a made-up market
   asx run                                      the last finished trading day, from the real addresses
   asx run --date 2024-05-31 --store s3://my-bucket
-  asx run --catch-up                           the last five sessions again, for what is missing or was corrected
   asx run --symbols BHP,CBA --date 2024-05-31  just these two
   asx run --json | jq .counts
 
@@ -51,11 +53,20 @@ Exit codes: 0 complete or market closed, 2 partial, 1 failed, 64 bad usage, 130 
 
 /** `asx run`: the daily workflow on this machine. */
 export function runCommand(terminal: Terminal): Command {
-  return new Command("run")
+  const command = new Command("run")
     .summary("fetch one trading day")
     .description(
       "Runs the daily workflow on this machine: the ASX directory, every symbol's bar in batches, the run summary.",
-    )
+    );
+  return localRunOptions(command)
+    .option("--json", "print the run summary as JSON and nothing else on standard output")
+    .addHelpText("after", HELP)
+    .action((options: LocalRunOptions) => run(options, terminal));
+}
+
+/** Adds the options of a run on this machine, but for `--json`. */
+export function localRunOptions(command: Command): Command {
+  return command
     .addOption(dateOption())
     .option("--store <url>", "file:FOLDER or s3://BUCKET[/FOLDER]", storeArgument, "file:./data")
     .option("--source <source>", "live, sandbox, or the http:// address of a sandbox", sourceArgument, "live")
@@ -73,20 +84,50 @@ export function runCommand(terminal: Terminal): Command {
       symbolsArgument,
     )
     .addOption(closuresOption())
-    .addOption(acceptDirectoryOption())
-    .addOption(catchUpOption())
-    .option("--json", "print the run summary as JSON and nothing else on standard output")
-    .addHelpText("after", HELP)
-    .action((options: RunOptions) => run(options, terminal));
+    .addOption(acceptDirectoryOption());
 }
 
-async function run(options: RunOptions, terminal: Terminal): Promise<void> {
-  const { stdout, stderr, clock } = terminal;
+async function run(options: LocalRunOptions, terminal: Terminal): Promise<void> {
   const store = await openStore(options.store, { endpoint: endpointOf(terminal.environment) });
   const input = runInput(options, terminal);
-  const { date } = input;
   const dates = datesOf(input, options, terminal);
   await refuseMixedSources(store, { dates, source: options.source, environment: terminal.environment });
+  await runHere({ store, input, dates, options }, terminal, ({ digest, summary, tookMs }) => {
+    const asText = (): string => describeRun(summary, { store, tookMs, asTable: terminal.interactive });
+    writeLine(terminal.stdout, options.json === true ? JSON.stringify(summary) : asText());
+    terminal.exit(exitCodeOf(digest.status));
+  });
+}
+
+/** A run on this machine that is to be made. */
+export interface LocalRun {
+  readonly store: ObjectStore;
+  readonly input: RunInput;
+  /** The trading dates that it asks for, the date of the input last: it holds their locks. */
+  readonly dates: readonly string[];
+  readonly options: LocalRunOptions;
+}
+
+/** A run that came to its end. */
+export interface EndedRun {
+  readonly digest: RunDigest;
+  /** Of the run's own date. */
+  readonly summary: RunSummary;
+  readonly tookMs: number;
+}
+
+/**
+ * Runs the daily workflow on this machine and shows how it goes. A run that breaks off, or leaves its dates to another, is
+ * told on standard error, and the command ends with 1.
+ * @param report tells what an ended run came to, and sets the exit code.
+ */
+export async function runHere(
+  { store, input, dates, options }: LocalRun,
+  terminal: Terminal,
+  report: (ended: EndedRun) => void,
+): Promise<void> {
+  const { stderr, clock } = terminal;
+  const { date } = input;
   const upstream = await openUpstream(options.source, clock.now);
   const display = openDisplay(terminal, options.json !== true);
   const progress = display.line === undefined ? undefined : showProgress(display.line, clock);
@@ -140,26 +181,14 @@ async function run(options: RunOptions, terminal: Terminal): Promise<void> {
       return;
     }
     const summary = await readWrittenSummary(store, digest.s3Key);
-    if (options.json === true) writeLine(stdout, JSON.stringify(summary));
-    else
-      writeLine(
-        stdout,
-        describeRun(summary, { store, tookMs: clock.now() - startedAt, asTable: terminal.interactive }),
-      );
-    for (const { date: session, status } of digest.earlier.filter(({ status }) => status !== "complete")) {
-      writeLine(
-        stderr,
-        `asx: ${session} before it is ${status}: npx asx status --date ${session}${storeOption(store)}`,
-      );
-    }
-    terminal.exit(exitCodeOf(digest.status));
+    report({ digest, summary, tookMs: clock.now() - startedAt });
   } finally {
     display.stop();
     await upstream.close();
   }
 }
 
-function environmentOf(options: RunOptions, defaultRate: string): Environment {
+function environmentOf(options: LocalRunOptions, defaultRate: string): Environment {
   return {
     BATCH_SIZE: String(options.batchSize),
     MAX_CONCURRENCY: String(options.maxConcurrency),

@@ -486,10 +486,24 @@ describe("a date that was started before", () => {
     expect(stderr).toContain(`asx: ${DAY} is being run by the execution another since`);
   });
 
-  it("with --catch-up says so to the workflow", async () => {
+  it.each([
+    [["--catch-up"], '"fillDays":30'],
+    [["--catch-up", "--days", "7", "--reread"], '"fillDays":7,"catchUp":true'],
+  ])("with %j says so to the workflow", async (options, said) => {
     const { execute, server } = await deploy();
-    await execute(["--catch-up", "--date", DAY]);
-    expect(server.inputs.get(`run-${DAY}`)).toBe(`{"date":"${DAY}","catchUp":true}`);
+    const { stdout } = await execute([...options, "--date", DAY]);
+    expect(server.inputs.get(`run-${DAY}`)).toBe(`{"date":"${DAY}",${said}}`);
+    expect(stdout).toContain(
+      options.includes("7") ? " --catch-up --days 7 --reread --wait" : " --catch-up --days 30 --wait",
+    );
+  });
+
+  it.each([[["--days", "7"]], [["--reread"]]])("refuses %j without --catch-up", async (options) => {
+    const { execute, server } = await deploy();
+    const { stderr, exitCode } = await execute(options);
+    expect(exitCode).toBe(64);
+    expect(stderr).toContain("give --catch-up with them");
+    expect(server.inputs.size).toBe(0);
   });
 });
 
