@@ -22,9 +22,9 @@ Examples:
   asx run --source sandbox --store file:./sandbox-data   a whole day, offline
   asx run                                                the last finished trading day
   asx execute --state-machine ARN --wait                 the same where it is deployed
-  asx catch-up                                           what the last 30 days lack
   asx status                                             how the newest date stands
   asx missing --from 2024-01-02                          which days are not whole, and how to mend them
+  asx catch-up                                           what the last 30 days lack
   asx show --date 2024-05-31 --symbol BHP
   asx query "select count(*) from bars"
   asx compact                                            history into few large files, which read faster

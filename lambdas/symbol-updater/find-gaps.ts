@@ -163,7 +163,7 @@ async function readBackfills(store: ObjectStore, warn: Warn): Promise<BackfillRe
     .filter(({ status, symbols }) => status === BACKFILL_STATUSES.complete && symbols.source !== SYMBOL_SOURCES.event);
 }
 
-/** The symbols of the newest list that was stored on or before a date; none where there is none. */
+/** The symbols of the newest list that was stored on or before a date, else of the oldest; none where none is stored. */
 function rememberingLists(
   store: ObjectStore,
   listDates: readonly string[],
@@ -175,7 +175,7 @@ function rememberingLists(
     return list?.listings.map(({ symbol }) => symbol) ?? [];
   };
   return async (date) => {
-    const newest = listDates.findLast((listed) => listed <= date);
+    const newest = listDates.findLast((listed) => listed <= date) ?? listDates[0];
     if (newest === undefined) return [];
     const list = lists.get(newest) ?? read(newest);
     lists.set(newest, list);
