@@ -38,6 +38,9 @@ export type { ChangeBounds, ListingChangeRow, ListingRow } from "./listing-table
 export type { MergedDay } from "./merge-day.ts";
 export type { AggregatorOptions } from "./open-parts.ts";
 export type { OutputOptions } from "./output-file.ts";
+export { PeriodBars, type PeriodColumnName, type PeriodRow } from "./period-bars.ts";
+export { toMonthly, toWeekly } from "./periods.ts";
 export type { Progress, ProgressReport } from "./progress.ts";
 export type { QueryParameter } from "./reading-statement.ts";
+export { type GrowthRow, growthOf, type ReturnRow, simpleReturns, totalReturns } from "./returns.ts";
 export { type PlainRow, Table } from "./table.ts";

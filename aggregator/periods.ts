@@ -1,0 +1,132 @@
+import { createTradingCalendar } from "../domain/trading-calendar.ts";
+import { fromEpochDays, toEpochDays } from "../domain/trading-date.ts";
+import type { BarColumnName, Bars } from "./bars.ts";
+import type { Column } from "./column.ts";
+import type { Coverage } from "./coverage.ts";
+import { PeriodBars, type PeriodColumnName } from "./period-bars.ts";
+import { firstValues, foldedValues, lastValues, type MakePeriods, rowCounts } from "./period-columns.ts";
+import { rowsInOrder } from "./rows-in-order.ts";
+
+const DAY_MS = 86_400_000;
+
+/** The day after the last of the period that a day is in, both in days since 1970-01-01: it names the period. */
+type PeriodEnd = (day: number) => number;
+
+/**
+ * The bars of weeks, one a symbol and week in which it traded, in order of symbol and date. A week is Monday to Friday in
+ * Sydney; one over a year's end is one week.
+ *
+ * `date` is the week's last trading day: Thursday before Good Friday, and the same for a symbol that did not trade on it.
+ * Of a week that is not over in the loaded range, or by now, it is the last trading day of it that the range covers; of
+ * one that began before the range, its bar has the days of the range alone. `open` is the first bar's, `close` and
+ * `adjusted_close` the last one's, `high` and `low` the extremes, `volume` and `dividend` sums (a dividend null where
+ * there was none), `split_ratio` the product (null where there was none), `sessions` the bars in it. What the bars lack
+ * is left out.
+ *
+ * The bars are taken as they are: load them with `adjust: "splits"` or `adjust: "all"`, or a split within a week makes
+ * its high and low those of two sizes of share.
+ * @throws InvalidInputError where `symbol` or `date` is lacking.
+ */
+export function toWeekly<Name extends BarColumnName>(bars: Bars<Name>): PeriodBars<Name & PeriodColumnName> {
+  return toPeriods(bars, weekEnd);
+}
+
+/**
+ * The bars of calendar months, one a symbol and month in which it traded: as {@link toWeekly} has it of weeks.
+ * @throws InvalidInputError where `symbol` or `date` is lacking.
+ */
+export function toMonthly<Name extends BarColumnName>(bars: Bars<Name>): PeriodBars<Name & PeriodColumnName> {
+  return toPeriods(bars, monthEnd);
+}
+
+/** The Monday after a day. Day 0, 1 January 1970, was a Thursday. */
+function weekEnd(day: number): number {
+  return Math.floor((day + 3) / 7) * 7 + 4;
+}
+
+/** The first day of the month after a day's. */
+function monthEnd(day: number): number {
+  const date = new Date(day * DAY_MS);
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1) / DAY_MS;
+}
+
+const sum = (one: number, other: number): number => one + other;
+const product = (one: number, other: number): number => one * other;
+const higher = (one: number, other: number): number => (one > other ? one : other);
+const lower = (one: number, other: number): number => (one < other ? one : other);
+
+/** How a column of daily bars becomes one of periods. */
+const MADE = [
+  ["open", firstValues],
+  ["high", foldedValues(higher)],
+  ["low", foldedValues(lower)],
+  ["close", lastValues],
+  ["adjusted_close", lastValues],
+  ["volume", foldedValues(sum)],
+  ["dividend", foldedValues(sum)],
+  ["split_ratio", foldedValues(product)],
+] as const satisfies readonly (readonly [PeriodColumnName, MakePeriods])[];
+
+function toPeriods<Name extends BarColumnName>(
+  given: Bars<Name>,
+  periodEnd: PeriodEnd,
+): PeriodBars<Name & PeriodColumnName> {
+  const bars = rowsInOrder(given);
+  const { symbolCodes, symbolDictionary: dictionary, date: days, length } = bars;
+  const { firstRows, ends } = periodsOf(symbolCodes, days, periodEnd);
+  const lastDays = lastDaysOf(bars.coverage, days, periodEnd);
+  ends.forEach((end, period) => {
+    const lastBar = days[(firstRows[period + 1] ?? length) - 1] ?? 0;
+    if (lastBar > (lastDays.get(end) ?? Number.NEGATIVE_INFINITY)) lastDays.set(end, lastBar);
+  });
+  const made = MADE.flatMap(([name, make]): [string, Column][] => {
+    const column = bars.columns.get(name);
+    return column?.kind === "number" ? [[name, make(column.values, firstRows)]] : [];
+  });
+  const columns = new Map<string, Column>([
+    ["symbol", { kind: "text", codes: firstRows.map((row) => symbolCodes[row] ?? -1), dictionary }],
+    ["date", { kind: "date", values: ends.map((end) => lastDays.get(end) ?? 0) }],
+    ...made,
+    ["sessions", rowCounts(firstRows, length)],
+  ]);
+  return new PeriodBars<Name & PeriodColumnName>(columns, bars.coverage);
+}
+
+/** The first row and the end of every symbol's every period. */
+function periodsOf(
+  codes: Int32Array,
+  days: Int32Array,
+  periodEnd: PeriodEnd,
+): { firstRows: Int32Array; ends: Int32Array } {
+  const firstRows = new Int32Array(days.length);
+  const ends = new Int32Array(days.length);
+  let count = 0;
+  let end = 0;
+  for (let row = 0; row < days.length; row++) {
+    const day = days[row] ?? 0;
+    if (row > 0 && day < end && codes[row] === codes[row - 1]) continue;
+    end = periodEnd(day);
+    firstRows[count] = row;
+    ends[count] = end;
+    count += 1;
+  }
+  return { firstRows: firstRows.slice(0, count), ends: ends.slice(0, count) };
+}
+
+/** The last trading day of every period that the range covers. Bars of no known range cover the days from the first to the last. */
+function lastDaysOf(coverage: Coverage, days: Int32Array, periodEnd: PeriodEnd): Map<number, number> {
+  const dates = coverage.from === null ? tradingDaysOf(days) : coverage.days.map(({ date }) => date);
+  const lastDays = new Map<number, number>();
+  for (const date of dates) {
+    const day = toEpochDays(date);
+    lastDays.set(periodEnd(day), day);
+  }
+  return lastDays;
+}
+
+function tradingDaysOf(days: Int32Array): string[] {
+  if (days.length === 0) return [];
+  const first = days.reduce((one, other) => Math.min(one, other));
+  const last = days.reduce((one, other) => Math.max(one, other));
+  return createTradingCalendar().tradingDays(fromEpochDays(first), fromEpochDays(last));
+}
