@@ -29,6 +29,7 @@ import { type MergedDay, mergeDay } from "./merge-day.ts";
 import { type AggregatorOptions, type AggregatorParts, openParts } from "./open-parts.ts";
 import { type OutputOptions, writeOutputFile } from "./output-file.ts";
 import type { QueryParameter } from "./reading-statement.ts";
+import { sqlSources } from "./sql-sources.ts";
 import { SqlTables } from "./sql-tables.ts";
 import { Table } from "./table.ts";
 
@@ -98,7 +99,7 @@ export class Aggregator {
 
   private constructor(parts: AggregatorParts) {
     this.#parts = parts;
-    this.#tables = new SqlTables(parts.engine);
+    this.#tables = new SqlTables(parts.engine, sqlSources(parts));
   }
 
   /**
@@ -239,9 +240,8 @@ export class Aggregator {
   async #withTables<Result>(query: string, run: (schemas: readonly string[]) => Promise<Result>): Promise<Result> {
     const { engine, reader } = this.#open;
     await engine.checkReading(query);
-    const use = (seen: Seen): Promise<Result> =>
-      this.#tables.use(query, seen, () => this.#newestListings(seen.offlineSince !== null), run);
-    if (!/\bbars\b/i.test(query)) return use(await reader.overview(null));
+    const use = (seen: Seen): Promise<Result> => this.#tables.use(query, seen, run);
+    if (!this.#tables.readsBars(query)) return use(await reader.overview(null));
     return (await reader.atOneState(null, "error", use)).result;
   }
 
@@ -308,10 +308,6 @@ export class Aggregator {
     const { from, to, symbols } = parseInput(changeOptions, options, "options");
     if (from !== undefined && to !== undefined) checkedRange(from, to);
     return changeTable(await this.#open.listed.history(), { from, to, symbols: symbols?.map(checkedSymbol) });
-  }
-
-  async #newestListings(isOffline: boolean): Promise<readonly Listing[]> {
-    return (await this.#open.listed.newest("9999-12-31", isOffline))?.listings ?? [];
   }
 
   /**

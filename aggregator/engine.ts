@@ -4,6 +4,7 @@ import { InvalidInputError, messageOf, QueryFailedError, QueryTimeoutError } fro
 import type { Columns } from "./column.ts";
 import { bindParameters, extractReading, prepareReading, type QueryParameter } from "./reading-statement.ts";
 import { resultColumns } from "./result-columns.ts";
+import { appendRows, columnDefinitions, type SqlColumns, type SqlRow } from "./sql-table.ts";
 import { sqlText } from "./sql-text.ts";
 
 /** How the engine runs. */
@@ -104,6 +105,20 @@ export class Engine {
   /** Runs a statement that gives no rows. */
   async run(sql: string): Promise<void> {
     await this.#connected((connection) => connection.run(sql));
+  }
+
+  /** Makes a table of rows in a schema that is there. */
+  async createTable(schema: string, name: string, columns: SqlColumns, rows: readonly SqlRow[]): Promise<void> {
+    await this.#connected(async (connection) => {
+      await connection.run(`CREATE TABLE ${schema}.${name} (${columnDefinitions(columns)})`);
+      const appender = await connection.createAppender(name, schema);
+      try {
+        appendRows(appender, columns, rows);
+        appender.flushSync();
+      } finally {
+        appender.closeSync();
+      }
+    });
   }
 
   /** Refuses a user's statement that does not parse or does not just read, before any file is looked at. */

@@ -1,16 +1,12 @@
 import { createTradingCalendar } from "../domain/trading-calendar.ts";
-import { fromEpochDays, toEpochDays } from "../domain/trading-date.ts";
+import { fromEpochDays } from "../domain/trading-date.ts";
 import type { BarColumnName, Bars } from "./bars.ts";
 import type { Column } from "./column.ts";
 import type { Coverage } from "./coverage.ts";
 import { PeriodBars, type PeriodColumnName } from "./period-bars.ts";
 import { firstValues, foldedValues, lastValues, type MakePeriods, rowCounts } from "./period-columns.ts";
+import { lastDays, monthEnd, type PeriodEnd, weekEnd } from "./period-ends.ts";
 import { rowsInOrder } from "./rows-in-order.ts";
-
-const DAY_MS = 86_400_000;
-
-/** The day after the last of the period that a day is in, both in days since 1970-01-01: it names the period. */
-type PeriodEnd = (day: number) => number;
 
 /**
  * The bars of weeks, one a symbol and week in which it traded, in order of symbol and date. A week is Monday to Friday in
@@ -39,17 +35,6 @@ export function toMonthly<Name extends BarColumnName>(bars: Bars<Name>): PeriodB
   return toPeriods(bars, monthEnd);
 }
 
-/** The Monday after a day. Day 0, 1 January 1970, was a Thursday. */
-function weekEnd(day: number): number {
-  return Math.floor((day + 3) / 7) * 7 + 4;
-}
-
-/** The first day of the month after a day's. */
-function monthEnd(day: number): number {
-  const date = new Date(day * DAY_MS);
-  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1) / DAY_MS;
-}
-
 const sum = (one: number, other: number): number => one + other;
 const product = (one: number, other: number): number => one * other;
 const higher = (one: number, other: number): number => (one > other ? one : other);
@@ -74,10 +59,10 @@ function toPeriods<Name extends BarColumnName>(
   const bars = rowsInOrder(given);
   const { symbolCodes, symbolDictionary: dictionary, date: days, length } = bars;
   const { firstRows, ends } = periodsOf(symbolCodes, days, periodEnd);
-  const lastDays = lastDaysOf(bars.coverage, days, periodEnd);
+  const lastTradingDays = lastDays(tradingDaysOf(bars.coverage, days), periodEnd);
   ends.forEach((end, period) => {
     const lastBar = days[(firstRows[period + 1] ?? length) - 1] ?? 0;
-    if (lastBar > (lastDays.get(end) ?? Number.NEGATIVE_INFINITY)) lastDays.set(end, lastBar);
+    if (lastBar > (lastTradingDays.get(end) ?? Number.NEGATIVE_INFINITY)) lastTradingDays.set(end, lastBar);
   });
   const made = MADE.flatMap(([name, make]): [string, Column][] => {
     const column = bars.columns.get(name);
@@ -85,7 +70,7 @@ function toPeriods<Name extends BarColumnName>(
   });
   const columns = new Map<string, Column>([
     ["symbol", { kind: "text", codes: firstRows.map((row) => symbolCodes[row] ?? -1), dictionary }],
-    ["date", { kind: "date", values: ends.map((end) => lastDays.get(end) ?? 0) }],
+    ["date", { kind: "date", values: ends.map((end) => lastTradingDays.get(end) ?? 0) }],
     ...made,
     ["sessions", rowCounts(firstRows, length)],
   ]);
@@ -113,18 +98,9 @@ function periodsOf(
   return { firstRows: firstRows.slice(0, count), ends: ends.slice(0, count) };
 }
 
-/** The last trading day of every period that the range covers. Bars of no known range cover the days from the first to the last. */
-function lastDaysOf(coverage: Coverage, days: Int32Array, periodEnd: PeriodEnd): Map<number, number> {
-  const dates = coverage.from === null ? tradingDaysOf(days) : coverage.days.map(({ date }) => date);
-  const lastDays = new Map<number, number>();
-  for (const date of dates) {
-    const day = toEpochDays(date);
-    lastDays.set(periodEnd(day), day);
-  }
-  return lastDays;
-}
-
-function tradingDaysOf(days: Int32Array): string[] {
+/** The trading days of the range. Bars of no known range cover the days from the first to the last. */
+function tradingDaysOf({ from, days: covered }: Coverage, days: Int32Array): string[] {
+  if (from !== null) return covered.map(({ date }) => date);
   if (days.length === 0) return [];
   const first = days.reduce((one, other) => Math.min(one, other));
   const last = days.reduce((one, other) => Math.max(one, other));

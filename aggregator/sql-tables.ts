@@ -1,192 +1,192 @@
 import pLimit from "p-limit";
-import type { OutcomeCounts } from "../domain/batch.ts";
-import { InvalidInputError } from "../domain/errors.ts";
-import type { Listing } from "../domain/listing.ts";
+import { InvalidInputError, QueryFailedError } from "../domain/errors.ts";
 import type { Seen } from "./bar-reader.ts";
 import { BAR_COLUMN_NAMES } from "./bars-relation.ts";
 import { barsView } from "./bars-view.ts";
 import type { Engine } from "./engine.ts";
-import type { RunRecord } from "./run-record.ts";
-import { sqlText } from "./sql-text.ts";
+import { factorTables, type SqlFactors } from "./sql-factors.ts";
+import { createMacros, SQL_MACROS, UNKNOWN_KIND } from "./sql-macros.ts";
+import type { SqlTable } from "./sql-table.ts";
 
-/** States whose tables are kept. */
-const SCHEMAS_KEPT = 2;
+/** States of each table that are kept. */
+const STATES_KEPT = 2;
 
-const COUNTS: Readonly<Record<keyof OutcomeCounts, string>> = {
-  fetched: "fetched",
-  noTrade: "no_trade",
-  notFound: "not_found",
-  invalid: "invalid",
-  failed: "failed",
-  deferred: "deferred",
-};
+/** What tables are made of, besides the bars. */
+export interface SqlSources {
+  /** What a query can name, in the order in which messages do. */
+  readonly tables: readonly SqlTable[];
+  /** The trading days, which the macros need whether or not a query names them. */
+  readonly calendar: SqlTable;
+  readonly factorsAt: (seen: Seen) => SqlFactors | Promise<SqlFactors>;
+}
 
-const RUN_COLUMNS = [
-  ["date", "DATE"],
-  ["status", "VARCHAR"],
-  ["started_at", "TIMESTAMP"],
-  ["finished_at", "TIMESTAMP"],
-  ["listed", "BIGINT"],
-  ["rows", "BIGINT"],
-  ...Object.values(COUNTS).map((name) => [name, "BIGINT"] as const),
-  ["unfinished", "VARCHAR[]"],
-] as const;
-
-const SYMBOL_COLUMNS = [
-  ["symbol", "VARCHAR"],
-  ["name", "VARCHAR"],
-  ["industry_group", "VARCHAR"],
-  ["listing_date", "DATE"],
-  ["market_cap", "DOUBLE"],
-] as const;
-
-/** Tables as they stood in one state of the store, in a schema of their own. */
-interface MadeSchema {
-  readonly name: string;
-  readonly tables: Set<string>;
-  /** Queries that are at them. */
+/** A table, or some that go together, as of one state, in a schema of its own. */
+interface Made {
+  readonly what: string;
+  readonly schema: string;
+  /** Queries that are at it. */
   users: number;
 }
 
 /**
- * The tables that a query can name: `bars`, `runs` and `symbols`, each made once for what it stands for. Two queries at once
+ * The tables and macros that a query can name, each made where one does, once for what it stands for. Two queries at once
  * may be of two states of the store: each sees the tables of its own.
  */
 export class SqlTables {
   readonly #engine: Engine;
+  readonly #sources: SqlSources;
   /** One at a time, so that no table is made twice at once. */
   readonly #turn = pLimit(1);
-  /** By the state of the store, or by the list of symbols. */
-  readonly #made = new Map<string, MadeSchema>();
+  /** By what it is and its mark; the last is the latest. */
+  readonly #made = new Map<string, Made>();
   #count = 0;
 
-  constructor(engine: Engine) {
+  constructor(engine: Engine, sources: SqlSources) {
     this.#engine = engine;
+    this.#sources = sources;
+  }
+
+  /** Whether a query may be about bars: else their files need not be looked at for it. */
+  readsBars(query: string): boolean {
+    return ["bars", ...SQL_MACROS].some((name) => hasWord(query, name));
   }
 
   /**
    * Runs a user's query with the tables as of a state of the store.
    * @param run is given the schemas of the tables that the query may name.
    */
-  async use<Result>(
-    query: string,
-    { catalog, plan }: Seen,
-    newestListings: () => Promise<readonly Listing[]>,
-    run: (schemas: readonly string[]) => Promise<Result>,
-  ): Promise<Result> {
-    const used: MadeSchema[] = [];
+  async use<Result>(query: string, seen: Seen, run: (schemas: readonly string[]) => Promise<Result>): Promise<Result> {
+    const used: Made[] = [];
     try {
-      await this.#turn(async () => {
-        const state = await this.#schema(`store ${catalog.mark}`, used);
-        if (names(query, "bars")) await this.#once(state, "bars", () => barsView(`${state.name}.bars`, plan));
-        if (names(query, "runs")) await this.#once(state, "runs", () => runsTable(`${state.name}.runs`, catalog.runs));
-        if (names(query, "symbols")) {
-          const listings = await newestListings();
-          const list = await this.#schema(`list ${JSON.stringify(listings)}`, used);
-          await this.#once(list, "symbols", () => symbolsTable(`${list.name}.symbols`, listings));
-        }
-      });
-      return await run(used.map(({ name }) => name));
+      const schemas = await this.#turn(() => this.#makeNamed(query, seen, used));
+      return await run(schemas);
     } catch (error) {
-      throw withNames(error);
+      throw this.#withNames(error);
     } finally {
-      for (const schema of used) schema.users -= 1;
+      for (const made of used) made.users -= 1;
       await this.#turn(() => this.#dropUnused(used));
     }
   }
 
-  async #schema(state: string, used: MadeSchema[]): Promise<MadeSchema> {
-    let schema = this.#made.get(state);
-    if (schema === undefined) {
-      this.#count += 1;
-      schema = { name: `state_${this.#count}`, tables: new Set(), users: 0 };
-      await this.#engine.run(`CREATE SCHEMA ${schema.name}`);
+  /** Makes what a query names, and what that needs. @returns the schemas of what it names. */
+  async #makeNamed(query: string, seen: Seen, used: Made[]): Promise<string[]> {
+    const { tables } = this.#sources;
+    const schemas: string[] = [];
+    const macros = SQL_MACROS.some((name) => hasWord(query, name)) || asksForMacros(query);
+    if (macros) schemas.push(await this.#makeMacros(query, seen, used));
+    if (names(query, "bars")) schemas.push(await this.#makeBars(query, seen, used));
+    for (const table of tables) {
+      if (names(query, table.name)) schemas.push(await this.#makeTable(table, seen, used));
     }
-    this.#made.delete(state);
-    this.#made.set(state, schema); // the last is the latest
-    schema.users += 1;
-    used.push(schema);
-    return schema;
+    return [...new Set(schemas)];
   }
 
-  async #once({ tables }: MadeSchema, table: string, statement: () => string): Promise<void> {
-    if (tables.has(table)) return;
-    await this.#engine.run(statement());
-    tables.add(table);
+  /** Of a query that is not about bars, no more is known of their files than which columns they have. */
+  #makeBars(query: string, { catalog, plan }: Seen, used: Made[]): Promise<string> {
+    const mark = this.readsBars(query) ? catalog.mark : `files not looked at ${catalog.mark}`;
+    return this.#make("bars", mark, used, (schema) => this.#engine.run(barsView(`${schema}.bars`, plan)));
   }
 
-  /** Keeps the tables of the states that were asked for last. */
-  async #dropUnused(latest: readonly MadeSchema[]): Promise<void> {
-    if (this.#made.size <= SCHEMAS_KEPT || this.#engine.isClosed) return;
-    const unused = [...this.#made].filter(([, schema]) => schema.users === 0 && !latest.includes(schema));
-    for (const [state, { name }] of unused.slice(0, this.#made.size - SCHEMAS_KEPT)) {
-      this.#made.delete(state);
-      await this.#engine.run(`DROP SCHEMA ${name} CASCADE`);
+  async #makeTable({ name, columns, at }: SqlTable, seen: Seen, used: Made[]): Promise<string> {
+    const { mark, rows } = await at(seen);
+    return this.#make(name, mark, used, async (schema) => {
+      await this.#engine.createTable(schema, name, columns, await rows());
+    });
+  }
+
+  async #makeMacros(query: string, seen: Seen, used: Made[]): Promise<string> {
+    const bars = await this.#makeBars(query, seen, used);
+    const calendar = await this.#makeTable(this.#sources.calendar, seen, used);
+    const given = await this.#sources.factorsAt(seen);
+    const factors = await this.#make("factors", given.mark, used, async (schema) => {
+      for (const { name, columns, rows } of await factorTables(given)) {
+        await this.#engine.createTable(schema, name, columns, rows);
+      }
+    });
+    return this.#make("macros", `${bars} ${calendar} ${factors}`, used, async (schema) => {
+      for (const statement of createMacros(schema, { bars, calendar, factors })) await this.#engine.run(statement);
+    });
+  }
+
+  /** The schema that something of a mark is in, made where it is not there. */
+  async #make(what: string, mark: string, used: Made[], fill: (schema: string) => Promise<void>): Promise<string> {
+    const key = `${what} ${mark}`;
+    const made = this.#made.get(key) ?? (await this.#filled(what, fill));
+    this.#made.delete(key);
+    this.#made.set(key, made);
+    made.users += 1;
+    used.push(made);
+    return made.schema;
+  }
+
+  async #filled(what: string, fill: (schema: string) => Promise<void>): Promise<Made> {
+    this.#count += 1;
+    const schema = `${what}_${this.#count}`;
+    await this.#engine.run(`CREATE SCHEMA ${schema}`);
+    try {
+      await fill(schema);
+    } catch (error) {
+      await this.#drop(schema);
+      throw error;
     }
+    return { what, schema, users: 0 };
+  }
+
+  /** Keeps of everything the states that were asked for last. */
+  async #dropUnused(latest: readonly Made[]): Promise<void> {
+    for (const { what } of latest) {
+      const states = [...this.#made].filter(([, made]) => made.what === what);
+      const unused = states.slice(0, -STATES_KEPT).filter(([, { users }]) => users === 0);
+      for (const [key, { schema }] of unused) {
+        this.#made.delete(key);
+        await this.#drop(schema);
+      }
+    }
+  }
+
+  async #drop(schema: string): Promise<void> {
+    if (!this.#engine.isClosed) await this.#engine.run(`DROP SCHEMA ${schema} CASCADE`);
+  }
+
+  /** Adds to the error of a query that names what is not there which tables, macros and columns are. */
+  #withNames(error: unknown): unknown {
+    if (error instanceof QueryFailedError && error.message.includes(UNKNOWN_KIND)) {
+      return new InvalidInputError(error.message.replace(/^.*?Error: /, ""), { cause: error });
+    }
+    if (!(error instanceof InvalidInputError)) return error;
+    const { message } = error;
+    if (/Table (?:Function )?with name .* does not exist/.test(message)) {
+      const tables = ["bars", ...this.#sources.tables.map(({ name }) => name)];
+      const macros = SQL_MACROS.map((name) => `${name}(kind)`);
+      const all = `The tables are ${enumerated(tables)}; ${enumerated(macros)} are called like tables, with the kind 'none', 'splits' or 'all'`;
+      return new InvalidInputError(`${message}. ${all}`, { cause: error });
+    }
+    if (/column .* not found|does not have a column|Candidate bindings/i.test(message)) {
+      return new InvalidInputError(`${message}. ${this.#columnNames()}`, { cause: error });
+    }
+    return error;
+  }
+
+  #columnNames(): string {
+    const others = this.#sources.tables.map(({ name, columns }) => `${name} ${columns.map(([of]) => of).join(", ")}`);
+    return `The columns: bars has ${BAR_COLUMN_NAMES.join(", ")}; ${others.join("; ")}`;
   }
 }
 
 /** Whether a query may be about a table: it has its name somewhere, or asks which tables there are. */
 function names(query: string, table: string): boolean {
-  return new RegExp(String.raw`\b(?:${table}|show|information_schema|duckdb_\w+)\b`, "i").test(query);
+  return hasWord(query, table) || /\b(?:show|information_schema|duckdb_\w+)\b/i.test(query);
 }
 
-/** Adds to the error of a query that names what is not there which tables and columns are. */
-function withNames(error: unknown): unknown {
-  if (!(error instanceof InvalidInputError)) return error;
-  const { message } = error;
-  if (/Table with name .* does not exist/.test(message)) {
-    return new InvalidInputError(`${message}. The tables are bars, runs and symbols`, { cause: error });
-  }
-  if (/column .* not found|does not have a column|Candidate bindings/i.test(message)) {
-    return new InvalidInputError(`${message}. ${columnNames()}`, { cause: error });
-  }
-  return error;
+function asksForMacros(query: string): boolean {
+  return /\bduckdb_functions\b/i.test(query);
 }
 
-function columnNames(): string {
-  const listed = (columns: readonly (readonly [string, string])[]): string => columns.map(([name]) => name).join(", ");
-  return `The columns: bars has ${BAR_COLUMN_NAMES.join(", ")}; runs ${listed(RUN_COLUMNS)}; symbols ${listed(SYMBOL_COLUMNS)}`;
+function hasWord(query: string, word: string): boolean {
+  return new RegExp(String.raw`\b${word}\b`, "i").test(query);
 }
 
-function runsTable(name: string, runs: ReadonlyMap<string, RunRecord>): string {
-  const rows = [...runs].map(([date, run]) => [
-    sqlText(date),
-    sqlText(run.status),
-    sqlText(run.startedAt),
-    sqlText(run.finishedAt),
-    String(run.listed),
-    String(run.rows),
-    ...Object.keys(COUNTS).map((outcome) => String(countOf(run.counts, outcome))),
-    `[${run.unfinished.map(sqlText).join(", ")}]`,
-  ]);
-  return valuesTable(name, RUN_COLUMNS, rows);
-}
-
-function countOf(counts: OutcomeCounts, outcome: string): number {
-  return Object.entries(counts).find(([name]) => name === outcome)?.[1] ?? 0;
-}
-
-function symbolsTable(table: string, listings: readonly Listing[]): string {
-  const rows = listings.map(({ symbol, name, industryGroup, listingDate, marketCap }) => [
-    sqlText(symbol),
-    sqlText(name),
-    sqlText(industryGroup),
-    listingDate === null ? "NULL" : sqlText(listingDate),
-    marketCap === null ? "NULL" : String(marketCap),
-  ]);
-  return valuesTable(table, SYMBOL_COLUMNS, rows);
-}
-
-function valuesTable(
-  table: string,
-  columns: readonly (readonly [string, string])[],
-  rows: readonly (readonly string[])[],
-): string {
-  const cells = columns.map(([name, type]) => `"${name}"::${type} AS "${name}"`).join(", ");
-  const names = columns.map(([name]) => `"${name}"`).join(", ");
-  const empty = columns.map(() => "NULL").join(", ");
-  const values = rows.length === 0 ? `(${empty})` : rows.map((row) => `(${row.join(", ")})`).join(",\n");
-  const where = rows.length === 0 ? " WHERE false" : "";
-  return `CREATE TABLE ${table} AS SELECT ${cells} FROM (VALUES ${values}) AS given(${names})${where}`;
+/** `a, b and c`. */
+function enumerated(texts: readonly string[]): string {
+  return `${texts.slice(0, -1).join(", ")} and ${texts.at(-1)}`;
 }

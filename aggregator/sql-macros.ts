@@ -1,0 +1,69 @@
+import { sqlText } from "./sql-text.ts";
+
+/** What a query can call like a table: each takes how prices are adjusted, `none`, `splits` or `all`. */
+export const SQL_MACROS = ["adjusted_bars", "weekly_bars", "monthly_bars", "returns"] as const;
+
+/** The schemas that the macros' tables are in. */
+export interface MacroSchemas {
+  readonly bars: string;
+  readonly calendar: string;
+  readonly factors: string;
+}
+
+/** Statements that make the macros in a schema. They name their tables with schemas, so that no table of a query stands before them. */
+export function createMacros(schema: string, schemas: MacroSchemas): string[] {
+  const macro = (name: (typeof SQL_MACROS)[number], query: string): string =>
+    `CREATE MACRO ${schema}.${name}(kind) AS TABLE ${query}`;
+  return [
+    macro("adjusted_bars", adjustedBars(schemas)),
+    macro("weekly_bars", periodBars(schema, schemas, "week_end")),
+    macro("monthly_bars", periodBars(schema, schemas, "month_end")),
+    macro("returns", returns(schema)),
+  ];
+}
+
+/** What an unknown kind is told. */
+export const UNKNOWN_KIND = "give 'none', 'splits' or 'all' as the kind of adjusting, not ";
+
+/** An unknown kind is an error, not unadjusted bars. */
+const KNOWN_KIND = `CASE WHEN kind IN ('none', 'splits', 'all') THEN true
+  ELSE error(${sqlText(UNKNOWN_KIND)} || coalesce('''' || kind || '''', 'NULL')) END`;
+
+/** Up to when splits are in a bar's values: `basisInstant` of `domain/split-basis.ts` says the same. */
+const BASIS = "greatest(b.fetch_timestamp, b.date + INTERVAL 14 HOUR)";
+
+/**
+ * Bars as a load gives them with the option `adjust`, by the same arithmetic. Where the kind asks for no factors, the joins
+ * are with nothing, and cost nothing.
+ */
+function adjustedBars({ bars, factors }: MacroSchemas): string {
+  const split = "coalesce(s.factor, 1)";
+  const dividend = "coalesce(d.factor, 1)";
+  const price = (name: string): string =>
+    `CASE WHEN kind = 'all' THEN b.${name} * ${dividend} / ${split} ELSE b.${name} / ${split} END AS ${name}`;
+  return `SELECT b.symbol, b.date, ${["open", "high", "low", "close"].map(price).join(", ")},
+    CASE WHEN kind = 'none' THEN b.adjusted_close ELSE b.close * ${dividend} / ${split} END AS adjusted_close,
+    CASE WHEN ${split} = 1 THEN b.volume ELSE floor(b.volume * s.factor + 0.5)::BIGINT END AS volume,
+    b.dividend / ${split} AS dividend, b.split_ratio, b.fetch_timestamp, b.batch_number
+    FROM ${bars}.bars AS b
+    LEFT JOIN (FROM ${factors}.split_factors WHERE kind <> 'none') AS s
+      ON s.symbol = b.symbol AND ${BASIS} >= s.since AND ${BASIS} < s.until
+    LEFT JOIN (FROM ${factors}.dividend_factors WHERE kind <> 'none') AS d
+      ON d.symbol = b.symbol AND b.date >= d.since AND b.date < d.until
+    WHERE ${KNOWN_KIND}`;
+}
+
+function periodBars(schema: string, { calendar }: MacroSchemas, end: "week_end" | "month_end"): string {
+  return `SELECT b.symbol, c.${end} AS date, arg_min(b.open, b.date) AS open, max(b.high) AS high, min(b.low) AS low,
+    arg_max(b.close, b.date) AS close, arg_max_null(b.adjusted_close, b.date) AS adjusted_close,
+    sum(b.volume)::BIGINT AS volume, sum(b.dividend) AS dividend, product(b.split_ratio) AS split_ratio,
+    count(*) AS sessions
+    FROM ${schema}.adjusted_bars(kind) AS b JOIN ${calendar}.calendar AS c ON c.date = b.date
+    GROUP BY b.symbol, c.${end}`;
+}
+
+function returns(schema: string): string {
+  const change = (name: string): string => `b.${name} / nullif(lag(b.${name}) OVER bars_of_symbol, 0) - 1`;
+  return `SELECT b.symbol, b.date, ${change("close")} AS simple_return, ${change("adjusted_close")} AS total_return
+    FROM ${schema}.adjusted_bars(kind) AS b WINDOW bars_of_symbol AS (PARTITION BY b.symbol ORDER BY b.date)`;
+}

@@ -1,0 +1,183 @@
+/** Tables and macros over bars: they give what the library's functions give, and no query meets another's tables. */
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import {
+  InvalidInputError,
+  simpleReturns,
+  type Table,
+  toMonthly,
+  totalReturns,
+  toWeekly,
+} from "../../aggregator/index.ts";
+import { createTradingCalendar } from "../../domain/trading-calendar.ts";
+import { type BarStore, barOf, openBarStore } from "../support/bar-store.ts";
+
+let stored: BarStore;
+beforeEach(async () => {
+  stored = await openBarStore();
+});
+afterEach(async () => {
+  await stored.close();
+});
+
+/** Stores a run with bars of these symbols on a date. */
+async function putDay(
+  date: string,
+  symbols: readonly string[],
+  values: Parameters<typeof barOf>[1] = {},
+): Promise<void> {
+  const plain = { dividend: null, splitRatio: null, fetchTimestamp: Date.parse(`${date}T09:40:00.123Z`) };
+  const bars = symbols.map((symbol) => barOf(symbol, { date, ...plain, ...values }));
+  await stored.putSummary([await stored.putBars(bars, 0, date)], symbols, { date });
+}
+
+async function rowsOf(query: string): Promise<unknown[]> {
+  return (await stored.aggregator.sql(query)).toRows();
+}
+
+/** Numbers to twelve digits: sums of doubles depend on their order. */
+function rounded(table: Table<object>): unknown {
+  return JSON.parse(
+    JSON.stringify(table, (_, value) => (typeof value === "number" ? Number(value.toPrecision(12)) : value)),
+  );
+}
+
+describe("the calendar", () => {
+  it("has every trading day that is stored or between, with the last one of its week and month", async () => {
+    await putDay("2024-03-25", ["BHP"]);
+    await putDay("2024-04-03", ["BHP"]);
+    expect(await rowsOf("SELECT * FROM calendar ORDER BY date")).toEqual([
+      ...["2024-03-25", "2024-03-26", "2024-03-27", "2024-03-28"].map((date) => ({
+        ...{ date, week_end: "2024-03-28", month_end: "2024-03-28" },
+      })),
+      ...["2024-04-02", "2024-04-03"].map((date) => ({ date, week_end: "2024-04-03", month_end: "2024-04-03" })),
+    ]);
+  });
+
+  it("grows with the store", async () => {
+    expect(await rowsOf("SELECT * FROM calendar")).toEqual([]);
+    await putDay("2024-05-30", ["BHP"]);
+    expect(await rowsOf("SELECT date, week_end FROM calendar")).toEqual([
+      { date: "2024-05-30", week_end: "2024-05-30" },
+    ]);
+    await putDay("2024-05-31", ["BHP"]);
+    const weeks = await rowsOf("SELECT date, week_end FROM calendar ORDER BY date");
+    expect(weeks).toEqual(["2024-05-30", "2024-05-31"].map((date) => ({ date, week_end: "2024-05-31" })));
+  });
+});
+
+describe("a macro", () => {
+  beforeEach(async () => {
+    await putDay("2024-05-29", ["BHP", "CBA"], { close: 40 });
+    await putDay("2024-05-30", ["BHP", "CBA"], { close: 50, dividend: 0.5 });
+    await putDay("2024-05-31", ["CBA"], { close: 25, splitRatio: 2 });
+  });
+
+  it.each(["adjusted_bars", "weekly_bars", "monthly_bars", "returns"])("%s refuses another kind", async (macro) => {
+    for (const kind of ["'split'", "'ALL'", "''", "NULL"]) {
+      const query = stored.aggregator.sql(`SELECT symbol FROM ${macro}(${kind})`);
+      await expect(query).rejects.toThrow(InvalidInputError);
+      await expect(query).rejects.toThrow(/^give 'none', 'splits' or 'all' as the kind of adjusting, not ('|NULL)/);
+    }
+    await expect(stored.aggregator.sql(`SELECT symbol FROM ${macro}()`)).rejects.toThrow(/Candidate macros/);
+    await expect(stored.aggregator.sql(`SELECT symbol FROM ${macro}($1)`, ["spilts"])).rejects.toThrow(/^give 'none'/);
+    expect((await stored.aggregator.sql(`SELECT symbol FROM ${macro}($1)`, ["none"])).length).toBeGreaterThan(0);
+  });
+
+  it("that does not exist is answered with those that do", async () => {
+    await expect(stored.aggregator.sql("SELECT * FROM daily_bars('none')")).rejects.toThrow(
+      /adjusted_bars\(kind\), weekly_bars\(kind\), monthly_bars\(kind\) and returns\(kind\) are called like tables/,
+    );
+  });
+
+  it("gives bars as they are, where nothing is adjusted", async () => {
+    expect(await rowsOf("SELECT * FROM adjusted_bars('none') ORDER BY ALL")).toEqual(
+      await rowsOf(
+        `SELECT symbol, date, open, high, low, close, adjusted_close, volume, dividend, split_ratio, fetch_timestamp,
+         batch_number FROM bars ORDER BY ALL`,
+      ),
+    );
+    expect((await stored.aggregator.sql("FROM adjusted_bars('all')")).names.toSorted()).toEqual(
+      (await stored.aggregator.sql("FROM bars")).names.toSorted(),
+    );
+  });
+
+  it("dates a week by the calendar, and the halted symbol with the others", async () => {
+    expect(await rowsOf("SELECT symbol, date, close, sessions FROM weekly_bars('none') ORDER BY symbol")).toEqual([
+      { symbol: "BHP", date: "2024-05-31", close: 50, sessions: 2 },
+      { symbol: "CBA", date: "2024-05-31", close: 25, sessions: 3 },
+    ]);
+  });
+
+  it("is not led astray by what a query names", async () => {
+    const query = "FROM weekly_bars('none')";
+    expect(
+      (await rowsOf(`WITH bars AS (SELECT 1), calendar AS (SELECT 2), adjusted_bars AS (SELECT 3) ${query}`)).length,
+    ).toBe(2);
+    expect(await rowsOf("WITH returns AS (SELECT 1 AS one) FROM returns")).toEqual([{ one: 1 }]);
+  });
+
+  it("is of the state of the store at which it is asked", async () => {
+    const count = "SELECT count(*) AS n FROM returns('none')";
+    const before = await rowsOf(count);
+    await putDay("2024-05-31", ["BHP", "CBA"]);
+    expect([before, await rowsOf(count)]).toEqual([[{ n: 5 }], [{ n: 6 }]]);
+  });
+
+  it("is found by a question after tables and functions, and changes none of the answers after it", async () => {
+    expect(await rowsOf("SHOW TABLES")).toEqual(["bars", "calendar", "runs", "symbols"].map((name) => ({ name })));
+    expect(await rowsOf("SELECT count(*) AS n FROM bars")).toEqual([{ n: 5 }]);
+    expect(
+      await rowsOf("SELECT function_name FROM duckdb_functions() WHERE schema_name LIKE 'macros%' ORDER BY ALL"),
+    ).toEqual(["adjusted_bars", "monthly_bars", "returns", "weekly_bars"].map((name) => ({ function_name: name })));
+    expect(await rowsOf("SELECT count(*) AS n FROM adjusted_bars('none')")).toEqual([{ n: 5 }]);
+    expect(await rowsOf("DESCRIBE FROM weekly_bars('all')")).toHaveLength(11);
+  });
+});
+
+describe("any market", () => {
+  const days = createTradingCalendar().tradingDays("2023-12-18", "2024-01-12");
+  const price = fc.integer({ min: 1, max: 10_000 }).map((cents) => cents / 100);
+  const bar = fc.record({
+    symbol: fc.constantFrom("AAA", "BBB", "CCC"),
+    date: fc.constantFrom(...days),
+    open: price,
+    close: price,
+    adjustedClose: fc.option(price),
+    volume: fc.nat(1_000_000),
+    dividend: fc.option(price),
+    splitRatio: fc.option(fc.constantFrom(2, 0.5, 3)),
+  });
+  const market = fc.uniqueArray(bar, {
+    selector: ({ symbol, date }) => `${symbol} ${date}`,
+    minLength: 1,
+    maxLength: 40,
+  });
+
+  it("has the same weeks, months and returns by SQL as by the library", { timeout: 120_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(market, async (bars) => {
+        const store = await openBarStore();
+        try {
+          for (const [date, ofDate] of Map.groupBy(bars, (one) => one.date)) {
+            const whole = ofDate.map(({ symbol, ...values }) => {
+              const [low = 0, high = 0] = [values.open, values.close].sort((a, b) => a - b);
+              return barOf(symbol, { ...values, low, high, fetchTimestamp: Date.parse(`${date}T09:40:00Z`) });
+            });
+            await store.putSummary([await store.putBars(whole, 0, date)], ["AAA", "BBB", "CCC"], { date });
+          }
+          const loaded = await store.aggregator.loadAll();
+          const sql = (query: string): Promise<Table> => store.aggregator.sql(`${query} ORDER BY symbol, date`);
+          expect(rounded(await sql("FROM weekly_bars('none')"))).toEqual(rounded(toWeekly(loaded)));
+          expect(rounded(await sql("FROM monthly_bars('none')"))).toEqual(rounded(toMonthly(loaded)));
+          const returns = await sql("FROM returns('none')");
+          expect(returns.values("simple_return")).toEqual(simpleReturns(loaded).values("return"));
+          expect(returns.values("total_return")).toEqual(totalReturns(loaded).values("return"));
+        } finally {
+          await store.close();
+        }
+      }),
+      { numRuns: 15 },
+    );
+  });
+});
