@@ -6,7 +6,7 @@ export const EXIT_CODES = {
   done: 0,
   /** Failed; a run has no bar, or broke off. */
   failed: 1,
-  /** A run is partial, or days or symbols are missing. */
+  /** A run or a backfill is partial, or days or symbols are missing. */
   partial: 2,
   /** Bad usage (EX_USAGE of sysexits.h): nothing was done. */
   usage: 64,

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { InvalidInputError } from "../domain/errors.ts";
 import { printable, shorten } from "../domain/text.ts";
+import { backfillCommand } from "./backfill.ts";
 import { catchUpCommand } from "./catch-up.ts";
 import { inCommandTerms } from "./command-terms.ts";
 import { compactCommand } from "./compact.ts";
@@ -21,6 +22,7 @@ const HELP = `
 Examples:
   asx run --source sandbox --store file:./sandbox-data   a whole day, offline
   asx run                                                the last finished trading day
+  asx backfill --from 2016-01-04                         the past, one request a symbol; --plan says what it takes
   asx execute --state-machine ARN --wait                 the same where it is deployed
   asx status                                             how the newest date stands
   asx missing --from 2024-01-02                          which days are not whole, and how to mend them
@@ -42,6 +44,7 @@ export function makeProgram(terminal: Terminal): Command {
     .addHelpText("after", HELP);
   const commands = [
     runCommand(terminal),
+    backfillCommand(terminal),
     executeCommand(terminal),
     catchUpCommand(terminal),
     statusCommand(terminal),

@@ -2,10 +2,20 @@ import { Presets, SingleBar } from "cli-progress";
 import { countOutcomes, type OutcomeCounts, type SymbolOutcome } from "../domain/batch.ts";
 import type { Terminal } from "./terminal.ts";
 
+/** What a live line counts up to. */
+export interface ProgressTotals {
+  readonly symbols: number;
+  readonly batches: number;
+  /** Requests so far, where they are to be shown. */
+  readonly requests?: () => number;
+  /** Requests a second that are allowed, one a symbol: the time left is no less than this takes. */
+  readonly budget?: number | undefined;
+}
+
 /** A live line that tells how far a run is. */
 export interface ProgressLine {
   /** Shows the line, from the beginning where it was shown before. `startedAt`: when the first batch could start, in milliseconds since 1970 by the clock of this machine. */
-  start(totals: { readonly symbols: number; readonly batches: number }, startedAt: number): void;
+  start(totals: ProgressTotals, startedAt: number): void;
   /** Whether the line is shown. */
   readonly isActive: boolean;
   addOutcomes(outcome: SymbolOutcome, symbols: number): void;
@@ -13,7 +23,7 @@ export interface ProgressLine {
   stop(): void;
 }
 
-const FORMAT = "{bar} {value}/{total} symbols  {batches} batches  {outcomes}  {rate}/s  {left} left";
+const FORMAT = "{bar} {value}/{total} symbols  {batches} batches  {outcomes}{requests}  {rate}/s  {left} left";
 
 /** A line on standard error: symbols, batches, outcomes, rate and the time left. */
 export function createProgressLine({ stderr, clock }: Pick<Terminal, "stderr" | "clock">): ProgressLine {
@@ -26,6 +36,8 @@ export function createProgressLine({ stderr, clock }: Pick<Terminal, "stderr" | 
   let symbols = 0;
   let done = 0;
   let batches = 0;
+  let requests: ProgressTotals["requests"];
+  let budget = Number.POSITIVE_INFINITY;
   let batchesDone = 0;
 
   function update(): void {
@@ -34,8 +46,9 @@ export function createProgressLine({ stderr, clock }: Pick<Terminal, "stderr" | 
     bar.update(done, {
       batches: `${batchesDone}/${batches}`,
       outcomes: describeCounts(counts),
+      requests: requests === undefined ? "" : `  ${requests()} requests`,
       rate: rate.toFixed(rate < 10 ? 1 : 0),
-      left: rate > 0 ? timeLeft((symbols - done) / rate) : "?",
+      left: rate > 0 ? timeLeft((symbols - done) / Math.min(rate, budget)) : "?",
     });
   }
 
@@ -43,11 +56,20 @@ export function createProgressLine({ stderr, clock }: Pick<Terminal, "stderr" | 
     start(totals, at) {
       symbols = totals.symbols;
       batches = totals.batches;
+      requests = totals.requests;
+      budget = totals.budget ?? Number.POSITIVE_INFINITY;
       startedAt = at;
       counts = countOutcomes([]);
       done = 0;
       batchesDone = 0;
-      if (symbols > 0) bar.start(symbols, 0, { batches: `0/${batches}`, outcomes: "", rate: "0", left: "?" });
+      if (symbols > 0)
+        bar.start(symbols, 0, {
+          batches: `0/${batches}`,
+          outcomes: "",
+          requests: "",
+          rate: "0",
+          left: Number.isFinite(budget) ? timeLeft(symbols / budget) : "?",
+        });
     },
     get isActive() {
       return bar.isActive;

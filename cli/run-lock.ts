@@ -12,7 +12,7 @@ const EXPIRES_AFTER_MS = 60_000;
 const RENEW_EVERY_MS = EXPIRES_AFTER_MS / 6;
 
 /**
- * Does the work while this process holds the locks on its dates. A run that was killed on this machine is known to be dead
+ * Does the work while this process holds the locks on its dates, or on the span of a backfill by its name. A run that was killed on this machine is known to be dead
  * by its process; one on another machine after a minute.
  * @param work gets the name of the run, in which the lock is held.
  * @throws RunUnderWayError where another run has one of the dates, before any work.

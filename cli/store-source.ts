@@ -1,5 +1,7 @@
 import { InvalidInputError, StoredFileError } from "../domain/errors.ts";
 import {
+  historyPrefix,
+  parseHistoryKey,
   parseRawDataGroup,
   parseRawDataKey,
   RAW_DATA_DELIMITER,
@@ -10,51 +12,68 @@ import type { ObjectStore } from "../domain/object-store.ts";
 import { priceSourceName } from "../lambdas/batch-fetcher/yahoo.ts";
 import type { Environment } from "../lambdas/runtime/runtime.ts";
 import { readStoredDay, readStoredFile, refuseOtherSource } from "../lambdas/runtime/stored-day.ts";
+import { readHistoryFacts } from "../stores/history-file-reader.ts";
 import { endpointOf, openStore } from "../stores/open-store.ts";
 
 /** The price source that files of a sandbox name. */
 const MADE_UP_SOURCE = "stand-in";
-/** Days that are looked at, newest first, for a file that says where its bars came from. */
+/** Days, and files of backfills, that are looked at, newest first, for one that says where its bars came from. */
 const DAYS_LOOKED_AT = 3;
+const HISTORY_LOOKED_AT = 3;
 /** A hint is not worth more waiting, in milliseconds. */
 const HINT_TIMEOUT_MS = 3_000;
 
 /** What is known of a store's bars by one of its newest files. */
 export interface StoreSource {
   readonly key: string;
-  readonly date: string;
   /** The name of the price source. */
   readonly source: string;
 }
 
 /**
- * Where the newest stored bars came from, by one file of that day; undefined where nothing is stored, or none of the files
- * that were looked at can be read and says it.
+ * Where the stored bars came from, by a file of one of the newest days, else by one of a backfill; undefined where nothing
+ * is stored, or none of the files that were looked at can be read and says it.
  * @throws StoreUnavailableError, StoreRefusedError
  */
 export async function sourceOfStore(store: ObjectStore): Promise<StoreSource | undefined> {
+  return (await sourceOfDays(store)) ?? (await sourceOfHistory(store));
+}
+
+async function sourceOfDays(store: ObjectStore): Promise<StoreSource | undefined> {
   const groups = await store.groups(rawDataFolder, RAW_DATA_DELIMITER);
   const dates = new Set(groups.map(parseRawDataGroup).filter((date) => date !== undefined));
   for (const date of [...dates].sort().reverse().slice(0, DAYS_LOOKED_AT)) {
     const keys = (await store.list(rawDataPrefix(date))).map(({ key }) => key);
     const key = keys.find((listed) => parseRawDataKey(listed)?.date === date);
     const source = key === undefined ? undefined : await sourceOfFile(store, key);
-    if (key !== undefined && source !== undefined) return { key, date, source };
+    if (key !== undefined && source !== undefined) return { key, source };
+  }
+  return undefined;
+}
+
+async function sourceOfHistory(store: ObjectStore): Promise<StoreSource | undefined> {
+  const keys = (await store.list(historyPrefix)).map(({ key }) => key).filter((key) => parseHistoryKey(key));
+  for (const key of keys.reverse().slice(0, HISTORY_LOOKED_AT)) {
+    const source = await sourceOfFile(store, key);
+    if (source !== undefined) return { key, source };
   }
   return undefined;
 }
 
 async function sourceOfFile(store: ObjectStore, key: string): Promise<string | undefined> {
   try {
-    return (await readStoredFile(store, key))?.contents.source;
+    if (parseHistoryKey(key) === undefined) return (await readStoredFile(store, key))?.contents.source;
+    const bytes = await store.get(key);
+    return bytes && (await readHistoryFacts(key, bytes)).source;
   } catch (error) {
-    if (error instanceof StoredFileError) return undefined; // another day's file can tell as well
+    if (error instanceof StoredFileError) return undefined; // another file can tell as well
     throw error;
   }
 }
 
 /** What a run is to be kept from mixing. */
 export interface RunSource {
+  /** Trading dates whose every file is looked at; none for a backfill, which touches no day's files. */
   readonly dates: readonly string[];
   /** As `--source` names it. */
   readonly source: string;
