@@ -1,5 +1,5 @@
 import type { Environment } from "../lambdas/runtime/runtime.ts";
-import type { RunInput } from "./run-input.ts";
+import type { ExecutionInput } from "./execution-input.ts";
 import { consoleAddress, executionArn, type StateMachineArn } from "./state-machine-arn.ts";
 
 /** An execution, and how to look after it from a shell or a browser. */
@@ -10,12 +10,14 @@ export interface ExecutionHints {
   readonly follow: string;
   /** A command that stops it. */
   readonly stop: string;
+  /** A command that starts another for the same, and follows it. */
+  readonly again: string;
 }
 
 /** What of an `asx execute` its hints repeat. */
 export interface HintedExecution {
   readonly name: string;
-  readonly input: RunInput;
+  readonly input: ExecutionInput;
   readonly closures: readonly string[] | undefined;
   /** Whether it has a name of its own, which no `asx execute` can give again. */
   readonly isAgain: boolean;
@@ -33,12 +35,12 @@ export function executionHints(
   environment: Environment,
 ): ExecutionHints {
   const arn = executionArn(machine, execution.name);
+  const start = ["npx asx execute --state-machine", machine.arn, ...optionsOf(execution)].join(" ");
   return {
     arn,
+    again: `${start} --again --wait`,
     console: consoleAddress(machine, arn),
-    follow: execution.isAgain
-      ? followAgain(machine, execution, environment)
-      : ["npx asx execute --state-machine", machine.arn, ...optionsOf(execution), "--wait"].join(" "),
+    follow: execution.isAgain ? followAgain(machine, execution, environment) : `${start} --wait`,
     stop: `aws stepfunctions stop-execution --execution-arn ${arn} --region ${machine.region}`,
   };
 }
@@ -60,20 +62,18 @@ function followAgain(
   { name, input, storeUrl = "" }: HintedExecution,
   environment: Environment,
 ): string {
-  if (!PLAIN_BUCKET.test(storeUrl)) return describeCommand(machine, name);
+  if ("backfill" in input || !PLAIN_BUCKET.test(storeUrl)) return describeCommand(machine, name);
   return `${regionPrefix(machine, environment)}npx asx status --date ${input.date} --store ${storeUrl}`;
 }
 
-function optionsOf({
-  input: { date, symbols, acceptDirectory, fillDays, catchUp },
-  closures,
-}: HintedExecution): string[] {
+function optionsOf({ input, closures }: HintedExecution): string[] {
+  const { symbols, acceptDirectory } = input;
   return [
-    `--date ${date}`,
+    "backfill" in input ? `--backfill --from ${input.backfill.from} --to ${input.backfill.to}` : `--date ${input.date}`,
     ...(symbols === undefined ? [] : [`--symbols ${symbols.join(",")}`]),
     ...(closures === undefined ? [] : [`--closures ${closures.join(",")}`]),
     ...(acceptDirectory === true ? ["--accept-directory"] : []),
-    ...(fillDays === undefined ? [] : [`--catch-up --days ${fillDays}`]),
-    ...(catchUp === true ? ["--reread"] : []),
+    ...("fillDays" in input && input.fillDays !== undefined ? [`--catch-up --days ${input.fillDays}`] : []),
+    ...("catchUp" in input && input.catchUp === true ? ["--reread"] : []),
   ];
 }

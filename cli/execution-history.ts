@@ -1,5 +1,13 @@
-/** What the history of an execution tells of the daily workflow. */
+/** What the history of an execution tells of the daily workflow, or of a backfill. */
 import * as z from "zod";
+import {
+  type BackfillDigest,
+  type BackfillPlan,
+  backfillDigest,
+  backfillPlan,
+  type HistoryBatchResult,
+  historyBatchResult,
+} from "../domain/backfill.ts";
 import {
   type BatchResult,
   batchResult,
@@ -33,17 +41,25 @@ export const historyEvent = z.object({
 });
 export type HistoryEvent = z.infer<typeof historyEvent>;
 
-/** What happened, in the terms of the daily workflow. */
+/** What an execution tells at its end: of a date, or of a backfill. */
+export type Digest = RunDigest | BackfillDigest;
+
+/** What PlanBackfill leaves of a plan. */
+export type HistoryPlan = Omit<BackfillPlan, "run">;
+
+/** What happened, in the terms of the workflows. */
 export type ExecutionStep =
   /** The symbols are known. */
   | { readonly kind: "symbols"; readonly update: SymbolUpdate }
-  | { readonly kind: "batch"; readonly result: BatchResult }
+  /** It is known what is left of a backfill. */
+  | { readonly kind: "plan"; readonly plan: HistoryPlan }
+  | { readonly kind: "batch"; readonly result: BatchResult | HistoryBatchResult }
   | { readonly kind: "batchLost"; readonly batch: LostBatch }
   /** A try of a state failed; it may be tried again. */
   | { readonly kind: "failure"; readonly state: string; readonly reason: string }
   /** A state is given up, and with it the run. */
   | { readonly kind: "givenUp"; readonly state: string; readonly reason: string }
-  | { readonly kind: "summary"; readonly digest: RunDigest };
+  | { readonly kind: "summary"; readonly digest: Digest };
 
 const END_TYPES: ReadonlySet<string> = new Set([
   "ExecutionSucceeded",
@@ -58,6 +74,7 @@ export function isEnd({ type }: HistoryEvent): boolean {
 }
 
 const summarised = z.object({ summary: z.object({ digest: z.unknown() }) });
+const planned = z.object({ plan: backfillPlan.omit({ run: true }) });
 const caughtError = z.object({ error: lostBatch.shape.error });
 
 /** Reads one event after the other. Events without a meaning here, and data of another form, give no step. */
@@ -83,8 +100,8 @@ export function createHistoryReader(): (event: HistoryEvent) => ExecutionStep | 
 function stepOf(state: string, output: unknown): ExecutionStep | undefined {
   switch (state) {
     case "FetchBatch": {
-      const result = batchResult.safeParse(output);
-      return result.success ? { kind: "batch", result: result.data } : undefined;
+      const result = batchResult.safeParse(output).data ?? historyBatchResult.safeParse(output).data;
+      return result && { kind: "batch", result };
     }
     case "BatchLost": {
       const batch = lostBatch.safeParse(output);
@@ -92,7 +109,10 @@ function stepOf(state: string, output: unknown): ExecutionStep | undefined {
     }
     case "UpdateSymbols":
     case "FetchBatches":
-    case "SummariseRun": {
+    case "SummariseRun":
+    case "PlanBackfill":
+    case "FetchHistory":
+    case "SummariseBackfill": {
       const caught = caughtError.safeParse(output);
       if (caught.success) {
         const { Error: error, Cause: cause } = caught.data.error;
@@ -100,8 +120,11 @@ function stepOf(state: string, output: unknown): ExecutionStep | undefined {
       }
       const update = state === "UpdateSymbols" ? symbolUpdate.safeParse(output).data : undefined;
       if (update !== undefined) return { kind: "symbols", update };
-      const digest =
-        state === "SummariseRun" ? parseDigest(summarised.safeParse(output).data?.summary.digest) : undefined;
+      const plan = state === "PlanBackfill" ? planned.safeParse(output).data?.plan : undefined;
+      if (plan !== undefined) return { kind: "plan", plan };
+      const digest = state.startsWith("Summarise")
+        ? parseDigest(summarised.safeParse(output).data?.summary.digest)
+        : undefined;
       return digest === undefined ? undefined : { kind: "summary", digest };
     }
     default:
@@ -116,8 +139,8 @@ export function describeFailure({ error = "an error without a name", cause = "" 
 }
 
 /** The digest that an output is, where it is one, with a message that can be shown. */
-export function parseDigest(output: unknown): RunDigest | undefined {
-  const digest = runDigest.safeParse(output).data;
+export function parseDigest(output: unknown): Digest | undefined {
+  const digest = runDigest.safeParse(output).data ?? backfillDigest.safeParse(output).data;
   return digest && { ...digest, message: shorten(printable(digest.message), LONGEST_REASON) };
 }
 

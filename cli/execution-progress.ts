@@ -26,6 +26,18 @@ export function logExecution(logger: Logger): ExecutionProgress {
         for (const warning of metadata.warnings) logger.warn(warning);
         return;
       }
+      case "plan": {
+        const { backfill, symbolBatches, metadata } = step.plan;
+        batches = symbolBatches.length;
+        done = 0;
+        const left = symbolBatches.reduce((sum, { symbols }) => sum + symbols.length, 0);
+        const stored = `${whole(metadata.finished)} of ${whole(metadata.totalSymbols)} symbols stored already`;
+        logger.info(
+          `${backfill.from} to ${backfill.to}: ${whole(left)} symbols in ${whole(batches)} batches, ${stored}`,
+        );
+        for (const warning of metadata.warnings) logger.warn(warning);
+        return;
+      }
       case "batch":
         logger.info(`batch ${step.result.batchNumber}: ${describeCounts(step.result.counts)}, ${batchDone()}`);
         return;
@@ -50,11 +62,12 @@ export function showExecution(line: ProgressLine, logger: Logger, clock: Clock):
   let batchSizes: ReadonlyMap<number, number> = new Map();
   return (step, agoMs) => {
     log(step, agoMs);
-    if (step.kind === "symbols") {
-      const { metadata, symbolBatches } = step.update;
+    if (step.kind === "symbols" || step.kind === "plan") {
+      const { symbolBatches } = step.kind === "plan" ? step.plan : step.update;
       batchSizes = new Map(symbolBatches.map(({ batchNumber, symbols }) => [batchNumber, symbols.length]));
+      const symbols = symbolBatches.reduce((sum, batch) => sum + batch.symbols.length, 0);
       // Rates are by this machine's clock: the service's may be ahead of it.
-      line.start({ symbols: metadata.totalSymbols, batches: metadata.numBatches }, clock.now() - agoMs);
+      line.start({ symbols, batches: symbolBatches.length }, clock.now() - agoMs);
     }
     if (step.kind === "batch") addOutcomes(line, step);
     if (step.kind === "batchLost") line.addOutcomes("failed", batchSizes.get(step.batch.batchNumber) ?? 0);

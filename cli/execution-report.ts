@@ -1,13 +1,18 @@
+import type { BackfillDigest, BackfillRecord } from "../domain/backfill.ts";
 import { InvalidInputError, messageOf } from "../domain/errors.ts";
-import { runKey } from "../domain/object-keys.ts";
+import { backfillKey, runKey } from "../domain/object-keys.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
 import type { RunDigest, RunSummary } from "../domain/run-summary.ts";
 import { shorten } from "../domain/text.ts";
 import { endpointOf, openStore } from "../stores/open-store.ts";
+import { readWrittenBackfill } from "./backfill-record.ts";
+import { describeBackfill } from "./backfill-report.ts";
 import { type ExecutionHints, regionPrefix } from "./execution-hints.ts";
+import type { Digest } from "./execution-history.ts";
+import type { ExecutionInput } from "./execution-input.ts";
 import { EXIT_CODES, exitCodeOf } from "./exit-codes.ts";
 import type { ExecutionEnd } from "./follow-execution.ts";
-import { describeRun } from "./run-report.ts";
+import { describeRun, type ReportOptions } from "./run-report.ts";
 import type { StateMachineArn } from "./state-machine-arn.ts";
 import { readWrittenSummary } from "./stored-summary.ts";
 import { type Terminal, writeLine } from "./terminal.ts";
@@ -15,6 +20,7 @@ import { type Terminal, writeLine } from "./terminal.ts";
 /** What a report is about, and how it is shown. */
 export interface ExecutionReportOptions {
   readonly end: ExecutionEnd;
+  readonly input: ExecutionInput;
   readonly hints: ExecutionHints;
   /** Its region is most likely the bucket's. */
   readonly machine: StateMachineArn;
@@ -27,7 +33,7 @@ const SAME_START_MS = 1_000;
 
 /** Shows what an execution came to, as `asx run` does, and sets the exit code of the run's status. */
 export async function reportExecution(options: ExecutionReportOptions, terminal: Terminal): Promise<void> {
-  const { end, hints, machine, asJson } = options;
+  const { end, input, hints, machine, asJson } = options;
   const { stdout, stderr } = terminal;
   const { digest, failure } = end;
   if (digest === undefined && end.underWay !== undefined) {
@@ -36,49 +42,70 @@ export async function reportExecution(options: ExecutionReportOptions, terminal:
     return;
   }
   if (digest === undefined) {
-    const how = failure ?? "SUCCEEDED, but no state SummariseRun gave a digest: is it the daily state machine?";
-    writeLine(stderr, `asx: ${hints.arn} ended without a run summary: ${how}`);
+    const [state, wanted, file] =
+      "backfill" in input
+        ? ["SummariseBackfill", "the backfill's", "a record of the backfill"]
+        : ["SummariseRun", "the daily", "a run summary"];
+    const how = failure ?? `SUCCEEDED, but no state ${state} gave a digest: is it ${wanted} state machine?`;
+    writeLine(stderr, `asx: ${hints.arn} ended without ${file}: ${how}`);
     writeLine(stderr, `asx: look at it: ${hints.console}`);
     terminal.exit(EXIT_CODES.failed);
     return;
   }
-  const read = await readSummary(digest, end.startedAt, machine.region, terminal);
-  if ("summary" in read) {
-    const { summary, store } = read;
+  const read = await readWritten(digest, end.startedAt, machine.region, terminal);
+  if ("written" in read) {
+    const { written, store } = read;
     const commandPrefix = regionPrefix(machine, terminal.environment);
     const shown = { store, tookMs: end.tookMs, asTable: terminal.interactive, commandPrefix };
-    writeLine(stdout, asJson ? JSON.stringify(summary) : describeRun(summary, shown));
+    writeLine(stdout, asJson ? JSON.stringify(written) : describeWritten(written, shown, hints));
   } else {
-    writeLine(
-      stderr,
-      `asx: the run of ${digest.date} is ${digest.status}, but its summary cannot be shown: ${read.problem}`,
-    );
+    const what =
+      "backfill" in digest ? `backfill from ${digest.backfill.from} to ${digest.backfill.to}` : `run of ${digest.date}`;
+    const file = "backfill" in digest ? "record" : "summary";
+    writeLine(stderr, `asx: the ${what} is ${digest.status}, but its ${file} cannot be shown: ${read.problem}`);
     if (!asJson) writeLine(stdout, digest.message);
   }
   // A run whose end was not reached is not called good, whatever its summary says.
   const isContradicted = failure !== undefined && exitCodeOf(digest.status) === EXIT_CODES.done;
-  if (isContradicted) writeLine(stderr, `asx: the day is ${digest.status}, but the execution ended ${failure}`);
-  const hasNoResult = asJson && !("summary" in read);
+  if (isContradicted)
+    writeLine(
+      stderr,
+      `asx: the ${"backfill" in digest ? "backfill" : "day"} is ${digest.status}, but the execution ended ${failure}`,
+    );
+  const hasNoResult = asJson && !("written" in read);
   terminal.exit(isContradicted || hasNoResult ? EXIT_CODES.failed : exitCodeOf(digest.status));
 }
 
-type ReadSummary = { readonly summary: RunSummary; readonly store: ObjectStore } | { readonly problem: string };
+type Written = RunSummary | BackfillRecord;
+type ReadWritten = { readonly written: Written; readonly store: ObjectStore } | { readonly problem: string };
 
-/** The whole summary of the run that started at an instant, from the bucket that the digest names. */
-async function readSummary(
-  digest: RunDigest,
+/** A report as the command on this machine gives it. */
+function describeWritten(written: Written, shown: ReportOptions, { again }: ExecutionHints): string {
+  return "days" in written
+    ? describeBackfill(written, { ...shown, commandPrefix: "", again })
+    : describeRun(written, shown);
+}
+
+/** The whole summary, or record, of the run that started at an instant, from the bucket that the digest names. */
+async function readWritten(
+  digest: Digest,
   startedAt: number,
   region: string,
   { environment }: Terminal,
-): Promise<ReadSummary> {
+): Promise<ReadWritten> {
   try {
     const store = await openBucket(digest.storeUrl, region, endpointOf(environment));
-    const summary = await readWrittenSummary(store, runKey(digest.date));
-    if (Math.abs(Date.parse(summary.startedAt) - startedAt) < SAME_START_MS) return { store, summary };
-    return { problem: `another run, started at ${summary.startedAt}, has replaced it` };
+    const written = await readFile(store, digest);
+    if (Math.abs(Date.parse(written.startedAt) - startedAt) < SAME_START_MS) return { store, written };
+    return { problem: `another run, started at ${written.startedAt}, has replaced it` };
   } catch (error) {
     return { problem: messageOf(error) };
   }
+}
+
+function readFile(store: ObjectStore, digest: RunDigest | BackfillDigest): Promise<Written> {
+  if ("backfill" in digest) return readWrittenBackfill(store, backfillKey(digest.backfill));
+  return readWrittenSummary(store, runKey(digest.date));
 }
 
 /** Opens a bucket. What a history says opens no folder of this machine. */

@@ -1,9 +1,9 @@
-import type { RunDigest } from "../domain/run-summary.ts";
 import { reasonLeftToAnother } from "../domain/run-under-way.ts";
 import { printable, shorten } from "../domain/text.ts";
 import type { Clock } from "../lambdas/runtime/clock.ts";
 import {
   createHistoryReader,
+  type Digest,
   describeFailure,
   type ExecutionStep,
   isEnd,
@@ -17,7 +17,7 @@ import { ExecutionMissingError } from "./state-machine-errors.ts";
 /** How an execution ended. */
 export interface ExecutionEnd {
   /** What the run summary returned; undefined where the run broke off before it. */
-  readonly digest: RunDigest | undefined;
+  readonly digest: Digest | undefined;
   /** Why it left its date to another run, where it did. */
   readonly underWay?: string;
   /** Why it failed, timed out or was aborted; undefined where it succeeded. */
@@ -54,7 +54,7 @@ export async function followExecution(
   let lastId = 0;
   let hasLastEvent = false;
   let lateLooks = 0;
-  let digest: RunDigest | undefined;
+  let digest: Digest | undefined;
   let givenUp: string | undefined;
   let state = await describeNew(client, executionArn, clock);
   let newestAt = state.startDate;

@@ -3,15 +3,15 @@ import { AsxEodError, messageOf } from "../domain/errors.ts";
 import { printable, shorten } from "../domain/text.ts";
 import type { Clock } from "../lambdas/runtime/clock.ts";
 import { parseDigest, parseJson } from "./execution-history.ts";
+import type { ExecutionInput } from "./execution-input.ts";
 import { describeEnd, describeNew } from "./follow-execution.ts";
-import type { RunInput } from "./run-input.ts";
 import type { ExecutionState, StartedExecution, StateMachineClient } from "./state-machine-client.ts";
 import { ExecutionExistsError } from "./state-machine-errors.ts";
 
 /** What is to be started. */
 export interface StartOptions {
   readonly name: string;
-  readonly input: RunInput;
+  readonly input: ExecutionInput;
   /** The ARN that an execution of the name has. */
   readonly arn: string;
   /** Whether one of the same input that has ended is as good as a new one: it can still be followed. */
@@ -75,6 +75,6 @@ function describeObstacle(state: ExecutionState, { name, input, arn }: StartOpti
 }
 
 /** Whether an execution was asked for the same, however its JSON was written. */
-function isSameInput(state: ExecutionState, input: RunInput): boolean {
+function isSameInput(state: ExecutionState, input: ExecutionInput): boolean {
   return isDeepStrictEqual(parseJson(state.input ?? ""), input);
 }

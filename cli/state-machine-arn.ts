@@ -1,5 +1,6 @@
 /** Names of a state machine and of its executions, and where they are looked at. */
 import { InvalidArgumentError } from "commander";
+import { type DateSpan, spanName } from "../domain/date-span.ts";
 
 /** A state machine's ARN with its parts. */
 export interface StateMachineArn {
@@ -44,9 +45,17 @@ export function stateMachineArgument(text: string): StateMachineArn {
  * @param againAt instant in milliseconds since 1970 that sets a further execution apart: `run-2024-05-31-20240531T093000Z`.
  */
 export function executionName(date: string, againAt?: number): string {
-  if (againAt === undefined) return `run-${date}`;
-  const instant = new Date(againAt).toISOString().replaceAll(/[-:]|\.\d+/g, "");
-  return `run-${date}-${instant}`;
+  return againName(`run-${date}`, againAt);
+}
+
+/** The name of a backfill's execution, in the same way: `backfill-2016-01-04_2026-11-20`. */
+export function backfillExecutionName(span: DateSpan, againAt?: number): string {
+  return againName(`backfill-${spanName(span)}`, againAt);
+}
+
+function againName(name: string, againAt: number | undefined): string {
+  if (againAt === undefined) return name;
+  return `${name}-${new Date(againAt).toISOString().replaceAll(/[-:]|\.\d+/g, "")}`;
 }
 
 /** The ARN of a state machine's execution with a name. */
