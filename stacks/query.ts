@@ -1,29 +1,16 @@
 import { AthenaNamedQuery } from "@cdktf/provider-aws/lib/athena-named-query/index.js";
 import { AthenaWorkgroup } from "@cdktf/provider-aws/lib/athena-workgroup/index.js";
 import { GlueCatalogDatabase } from "@cdktf/provider-aws/lib/glue-catalog-database/index.js";
-import { GlueCatalogTable } from "@cdktf/provider-aws/lib/glue-catalog-table/index.js";
 import { Construct } from "constructs";
-import { BAR_COLUMNS, type ColumnType } from "../domain/bar-columns.ts";
-import { rawDataFolder, symbolsPrefix } from "../domain/object-keys.ts";
-import { SYMBOLS_CSV_COLUMNS } from "../stores/symbols-csv.ts";
 import type { Deployment } from "./deployment.ts";
 import { PrivateBucket } from "./private-bucket.ts";
+import { createTables } from "./tables.ts";
 
 /** Days that the results of queries are kept. */
 const RESULT_DAYS = 30;
 
 /** What one query may scan, in bytes, before it is stopped: 1 GiB, half a US cent. */
 const LARGEST_SCAN_BYTES = 1024 ** 3;
-
-/** The types of bar columns as Athena reads them. */
-const GLUE_TYPES: Record<ColumnType, string> = {
-  UTF8: "string",
-  DATE: "date",
-  DOUBLE: "double",
-  INT64: "bigint",
-  INT32: "int",
-  TIMESTAMP_MILLIS: "timestamp",
-};
 
 /** A place to query what is stored, with SQL and no crawler: tables over the files as they lie. */
 export class Query extends Construct {
@@ -65,44 +52,7 @@ export class Query extends Construct {
       name: `asx_eod_${stage.replaceAll("-", "_")}`,
       description: "Daily bars of ASX-listed stocks",
     });
-    const tables = [
-      new GlueCatalogTable(this, "bars", {
-        databaseName: database.name,
-        name: "bars",
-        description: "One row a symbol and trading date",
-        tableType: "EXTERNAL_TABLE",
-        parameters: { EXTERNAL: "TRUE", classification: "parquet" },
-        storageDescriptor: {
-          location: `s3://${data.bucket}/${rawDataFolder}`,
-          inputFormat: "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
-          outputFormat: "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
-          serDeInfo: { serializationLibrary: "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe" },
-          columns: BAR_COLUMNS.map(({ name, type, description }) => ({
-            name,
-            type: GLUE_TYPES[type],
-            comment: description,
-          })),
-        },
-      }),
-      new GlueCatalogTable(this, "symbols", {
-        databaseName: database.name,
-        name: "symbols",
-        description: "The symbols listed on each day, every field as text; the day is in the file's name",
-        tableType: "EXTERNAL_TABLE",
-        parameters: { EXTERNAL: "TRUE", classification: "csv", "skip.header.line.count": "1" },
-        storageDescriptor: {
-          location: `s3://${data.bucket}/${symbolsPrefix}`,
-          inputFormat: "org.apache.hadoop.mapred.TextInputFormat",
-          outputFormat: "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
-          serDeInfo: {
-            // Names hold commas and quotes: this one reads quoted fields.
-            serializationLibrary: "org.apache.hadoop.hive.serde2.OpenCSVSerde",
-            parameters: { separatorChar: ",", quoteChar: '"', escapeChar: '"' },
-          },
-          columns: SYMBOLS_CSV_COLUMNS.map((name) => ({ name, type: "string" })),
-        },
-      }),
-    ];
+    const tables = createTables(this, database.name, `s3://${data.bucket}/`);
     for (const { id: queryId, name, query } of EXAMPLES) {
       new AthenaNamedQuery(this, queryId, {
         name,
@@ -123,6 +73,13 @@ const EXAMPLES = [
     id: "one-symbol",
     name: "Bars of one symbol",
     query: "SELECT * FROM bars WHERE symbol = 'BHP' ORDER BY date DESC LIMIT 250",
+  },
+  {
+    id: "one-symbol-history",
+    name: "Bars of one symbol and its history, the newest fetch of each date",
+    query:
+      "SELECT date, max_by(close, fetch_timestamp) AS close, max_by(volume, fetch_timestamp) AS volume " +
+      "FROM (SELECT * FROM bars UNION ALL SELECT * FROM history) WHERE symbol = 'BHP' GROUP BY date ORDER BY date DESC",
   },
   {
     id: "bars-a-day",

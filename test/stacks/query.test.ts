@@ -5,8 +5,10 @@ import { DuckDBInstance } from "@duckdb/node-api";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
 import { encodeBatchFile } from "../../lambdas/runtime/batch-file-writer.ts";
+import { encodeHistoryFile } from "../../lambdas/runtime/history-file-writer.ts";
 import { encodeSymbolsCsv } from "../../stores/symbols-csv.ts";
 import { synthesiseStack } from "../support/synthesised-stack.ts";
+import { plainBar } from "../support/test-fetcher.ts";
 
 const stack = synthesiseStack();
 const table = z.object({
@@ -23,6 +25,8 @@ const table = z.object({
   }),
 });
 const bars = table.parse(stack.one("aws_glue_catalog_table", "query/bars"));
+const history = table.parse(stack.one("aws_glue_catalog_table", "query/history"));
+const actions = table.parse(stack.one("aws_glue_catalog_table", "query/actions"));
 const symbols = table.parse(stack.one("aws_glue_catalog_table", "query/symbols"));
 
 /** DuckDB's types of a Parquet file's columns, as Athena calls them. */
@@ -36,43 +40,97 @@ const ATHENA_TYPES: Record<string, string> = {
   "TIMESTAMP WITH TIME ZONE": "timestamp",
 };
 
-/** Name and type of every column of a batch file, as DuckDB reads them. */
-async function parquetColumns(): Promise<{ name: string; type: string }[]> {
+/** A folder that is gone again after the test. */
+async function withFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "asx-eod-glue-"));
   try {
-    const file = join(folder, "2024-05-31-batch-0.parquet");
-    await writeFile(file, await encodeBatchFile({ bars: [], reports: [] }));
-    const connection = await (await DuckDBInstance.create()).connect();
-    const reader = await connection.runAndReadAll(`DESCRIBE SELECT * FROM read_parquet('${file}')`);
-    const described = z
-      .array(z.object({ column_name: z.string(), column_type: z.string() }))
-      .parse(reader.getRowObjects());
-    connection.closeSync();
-    return described.map(({ column_name, column_type }) => ({
-      name: column_name,
-      type: ATHENA_TYPES[column_type] ?? column_type,
-    }));
+    return await use(folder);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
+/** What DuckDB answers to the last of some statements. */
+async function ask(...statements: string[]): Promise<unknown> {
+  const instance = await DuckDBInstance.create();
+  const connection = await instance.connect();
+  try {
+    for (const statement of statements.slice(0, -1)) await connection.run(statement);
+    return (await connection.runAndReadAll(statements.at(-1) ?? "")).getRowObjectsJson();
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
+}
+
+/** Name and type of every column of a Parquet file, as DuckDB reads them. */
+function parquetColumns(bytes: Uint8Array): Promise<{ name: string; type: string }[]> {
+  return withFolder(async (folder) => {
+    const file = join(folder, "file.parquet");
+    await writeFile(file, bytes);
+    return z
+      .array(z.object({ column_name: z.string(), column_type: z.string() }))
+      .parse(await ask(`DESCRIBE SELECT * FROM read_parquet('${file}')`))
+      .map(({ column_name, column_type }) => ({ name: column_name, type: ATHENA_TYPES[column_type] ?? column_type }));
+  });
+}
+
+const BATCH_OF_BARS = { bars: [], reports: [], source: "stand-in" };
+
 describe("the tables", () => {
-  it("of bars has the columns of a batch file, name by name and type by type", async () => {
-    expect(bars.storage_descriptor.columns.map(({ name, type }) => ({ name, type }))).toEqual(await parquetColumns());
-    for (const { comment = "" } of bars.storage_descriptor.columns) expect(comment.length).toBeGreaterThan(10);
+  it.each([
+    ["bars", bars, () => encodeBatchFile(BATCH_OF_BARS)],
+    ["history", history, () => encodeHistoryFile(BATCH_OF_BARS)],
+  ])("of %s has the columns of its files, name by name and type by type", async (_, of, encode) => {
+    expect(of.storage_descriptor.columns.map(({ name, type }) => ({ name, type }))).toEqual(
+      await parquetColumns(await encode()),
+    );
+    for (const { comment = "" } of of.storage_descriptor.columns) expect(comment.length).toBeGreaterThan(10);
   });
 
-  it("of bars lies over the batch files as they are", () => {
-    expect(bars).toMatchObject({
+  it.each([
+    ["bars", bars, "raw-data/"],
+    ["history", history, "history/"],
+  ])("of %s lies over the Parquet files as they are", (_, of, prefix) => {
+    expect(of).toMatchObject({
       database_name: "<aws_glue_catalog_database query/database name>",
       table_type: "EXTERNAL_TABLE",
       parameters: { classification: "parquet" },
       storage_descriptor: {
-        location: "s3://<aws_s3_bucket data/bucket bucket>/raw-data/",
+        location: `s3://<aws_s3_bucket data/bucket bucket>/${prefix}`,
         ser_de_info: { serialization_library: "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe" },
       },
     });
+  });
+
+  it("of bars and of history are united with the newest fetch winning, by the query that stands ready", async () => {
+    const { query } = z
+      .object({ query: z.string() })
+      .parse(stack.one("aws_athena_named_query", "query/one-symbol-history"));
+    const fetched = (date: string, at: string, close: number) =>
+      plainBar("BHP", date, 0, {
+        fetchTimestamp: Date.parse(at),
+        open: close,
+        high: close,
+        low: close,
+        close,
+        volume: close,
+      });
+    const bars = [fetched("2024-05-30", "2024-06-30T09:00:00Z", 41), fetched("2024-05-31", "2024-05-31T09:00:00Z", 42)];
+    const past = [fetched("2024-05-30", "2024-06-29T09:00:00Z", 43), fetched("2024-05-31", "2024-06-29T09:00:00Z", 44)];
+    const rows = await withFolder(async (folder) => {
+      const files = { bars: join(folder, "bars.parquet"), history: join(folder, "history.parquet") };
+      await writeFile(files.bars, await encodeBatchFile({ ...BATCH_OF_BARS, bars }));
+      await writeFile(files.history, await encodeHistoryFile({ ...BATCH_OF_BARS, bars: past }));
+      const views = Object.entries(files).map(
+        ([name, file]) => `CREATE VIEW ${name} AS SELECT * FROM read_parquet('${file}')`,
+      );
+      return ask(...views, query);
+    });
+    expect(rows).toEqual([
+      { date: "2024-05-31", close: 44, volume: "44" },
+      { date: "2024-05-30", close: 41, volume: "41" },
+    ]);
   });
 
   it("of symbols has the columns of the symbols CSV as text, its header skipped, its quotes understood", () => {
@@ -85,6 +143,17 @@ describe("the tables", () => {
       ser_de_info: {
         serialization_library: "org.apache.hadoop.hive.serde2.OpenCSVSerde",
         parameters: { separatorChar: ",", quoteChar: '"' },
+      },
+    });
+  });
+
+  it("of actions has typed columns over CSV files without quotes, an empty field being null", () => {
+    expect(actions.parameters).toMatchObject({ "skip.header.line.count": "1" });
+    expect(actions.storage_descriptor).toMatchObject({
+      location: "s3://<aws_s3_bucket data/bucket bucket>/actions/",
+      ser_de_info: {
+        serialization_library: "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe",
+        parameters: { "field.delim": ",", "serialization.null.format": "" },
       },
     });
   });
@@ -110,9 +179,9 @@ describe("the work group", () => {
 
   it("has queries ready to run that name tables which are there", () => {
     const queries = Object.values(stack.all("aws_athena_named_query"));
-    expect(queries).toHaveLength(3);
+    expect(queries).toHaveLength(4);
     for (const { query, workgroup } of queries) {
-      expect(query).toMatch(/FROM (bars|symbols)\b/);
+      expect(query).toMatch(/FROM (bars|symbols|history)\b/);
       expect(workgroup).toBe("<aws_athena_workgroup query/workgroup name>");
     }
   });
