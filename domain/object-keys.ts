@@ -154,6 +154,8 @@ export interface PendingName extends DateSpan {
 export const historyPrefix = HISTORY_PREFIX;
 /** Prefix under which the records of backfills lie. */
 export const backfillsPrefix = BACKFILLS_PREFIX;
+/** Prefix under which lies what backfills have fetched and not yet put into a file. */
+export const pendingPrefix = PENDING_PREFIX;
 /** Prefix under which the corporate actions lie, a file a year of ex-dates. */
 export const actionsPrefix = ACTIONS_PREFIX;
 /** Key of the listings over time, and the watermarks of their symbols. */

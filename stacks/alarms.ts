@@ -43,6 +43,7 @@ type AlarmOptions = Condition & {
 /** What the alarms watch. */
 export interface AlarmedParts {
   readonly workflow: Workflow;
+  readonly backfill: Workflow;
   readonly lambdas: Readonly<Record<LambdaName, Lambda>>;
   readonly notifications: Notifications;
 }
@@ -56,16 +57,17 @@ export class Alarms extends Construct {
     scope: Construct,
     id: string,
     deployment: Deployment,
-    { workflow, lambdas, notifications }: AlarmedParts,
+    { workflow, backfill, lambdas, notifications }: AlarmedParts,
   ) {
     super(scope, id);
     this.#deployment = deployment;
     const { stage, schedule } = deployment.config;
-    const execution = (name: string): MetricReference => ({
-      namespace: "AWS/States",
-      name,
-      dimensions: { StateMachineArn: workflow.arn },
-    });
+    const failuresOf = ({ arn }: Workflow): MetricReference[] =>
+      ["ExecutionsFailed", "ExecutionsTimedOut"].map((name) => ({
+        namespace: "AWS/States",
+        name,
+        dimensions: { StateMachineArn: arn },
+      }));
     const invocations = (name: string): MetricReference[] =>
       Object.values(lambdas).map(({ functionName }) => ({
         namespace: "AWS/Lambda",
@@ -73,8 +75,7 @@ export class Alarms extends Construct {
         dimensions: { FunctionName: functionName },
       }));
 
-    const failures = [execution("ExecutionsFailed"), execution("ExecutionsTimedOut")];
-    this.#add("run-failed", failures, QUARTER_HOUR, {
+    this.#add("run-failed", failuresOf(workflow), QUARTER_HOUR, {
       ...ANY,
       // A partial run fails its execution too; it has an alarm of its own.
       besides: runMetric("runPartial", stage),
@@ -88,6 +89,13 @@ export class Alarms extends Construct {
       description:
         "A day is partial: bars are stored, but some symbols failed or were not tried; runs/DATE.json names them with their reasons. " +
         "The catch-up of the next morning asks for them again; to have them sooner, run the date again: asx execute --again.",
+    });
+    this.#add("backfill-failed", failuresOf(backfill), QUARTER_HOUR, {
+      ...ANY,
+      description:
+        "A backfill ended before it had an outcome for every symbol: some failed or were deferred, it broke off, or it took more than a day. " +
+        "What it has fetched is stored. Look at the execution in Step Functions and at backfills/FROM_TO.json (outcomes); " +
+        "start the same backfill again, which fetches only what is missing: asx execute --backfill --again.",
     });
     if (schedule.enabled) {
       const hours = longestSilenceHours(deployment.config);

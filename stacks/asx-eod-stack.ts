@@ -5,9 +5,9 @@ import * as z from "zod";
 import { Alarms } from "./alarms.ts";
 import { type Bundle, LAMBDAS, type LambdaName } from "./bundles.ts";
 import type { DeploymentConfig } from "./config.ts";
-import { createDailyWorkflow } from "./daily-workflow.ts";
 import { createDashboard } from "./dashboard.ts";
 import { type Deployment, describeDeployment } from "./deployment.ts";
+import { createBackfillWorkflow, createDailyWorkflow } from "./fetching-workflows.ts";
 import { Lambda } from "./functions.ts";
 import { Notifications } from "./notifications.ts";
 import { Query } from "./query.ts";
@@ -22,7 +22,7 @@ export function stackName(stage: string): string {
   return `asx-eod-${stage}`;
 }
 
-/** Everything that the daily run needs on AWS. */
+/** Everything that the daily run and backfills need on AWS. */
 export class AsxEodStack extends TerraformStack {
   constructor(scope: Construct, config: DeploymentConfig, bundles: readonly Bundle[]) {
     super(scope, stackName(config.stage));
@@ -35,14 +35,16 @@ export class AsxEodStack extends TerraformStack {
     const lambdas = createLambdas(bundles, (bundle) => new Lambda(this, bundle, data, deployment));
     const notifications = new Notifications(this, "notifications", deployment);
     const workflow = createDailyWorkflow(this, deployment, { lambdas, notifications });
+    const backfill = createBackfillWorkflow(this, deployment, { lambdas, notifications });
     new Schedule(this, "schedule", deployment, workflow, notifications);
-    new Alarms(this, "alarms", deployment, { workflow, lambdas, notifications });
+    new Alarms(this, "alarms", deployment, { workflow, backfill, lambdas, notifications });
     const dashboard = createDashboard(this, deployment);
     const query = new Query(this, "query", deployment, data);
     this.#tagEverything(config);
     this.#output({
       bucket: [data.bucket, "Where the data is; as a store: s3://BUCKET"],
       state_machine_arn: [workflow.arn, "The daily workflow"],
+      backfill_state_machine_arn: [backfill.arn, "The workflow of backfills"],
       ...Object.fromEntries(
         Object.entries(lambdas).map(([name, { functionName }]): [string, [string, string]] => [
           `${name.replaceAll("-", "_")}_function`,
@@ -52,10 +54,14 @@ export class AsxEodStack extends TerraformStack {
       notifications_topic_arn: [notifications.topicArn, "Where notifications and alarms are published"],
       dashboard_url: [dashboardUrl(deployment, dashboard), "The dashboard in the console"],
       athena_workgroup: [query.workgroup, "Work group of queries"],
-      athena_database: [query.database, "Database of the tables bars and symbols"],
+      athena_database: [query.database, "Database of the tables bars, history, actions and symbols"],
       manual_run: [
         `npx asx execute --state-machine ${workflow.arn} --date YYYY-MM-DD --wait`,
         "Runs one trading date and follows it",
+      ],
+      manual_backfill: [
+        `npx asx execute --state-machine ${backfill.arn} --backfill --from YYYY-MM-DD --wait`,
+        "Fetches the past from a date on and follows it",
       ],
     });
   }

@@ -3,7 +3,17 @@ import { LambdaAlias } from "@cdktf/provider-aws/lib/lambda-alias/index.js";
 import { LambdaFunction } from "@cdktf/provider-aws/lib/lambda-function/index.js";
 import { AssetType, TerraformAsset } from "cdktf";
 import { Construct } from "constructs";
-import { rawDataFolder, revisionsPrefix, runsPrefix, symbolsPrefix } from "../domain/object-keys.ts";
+import {
+  actionsPrefix,
+  backfillsPrefix,
+  historyPrefix,
+  listingsKey,
+  pendingPrefix,
+  rawDataFolder,
+  revisionsPrefix,
+  runsPrefix,
+  symbolsPrefix,
+} from "../domain/object-keys.ts";
 import { type Bundle, LAMBDA_HANDLER, type LambdaName } from "./bundles.ts";
 import type { Deployment } from "./deployment.ts";
 import { ServiceRole, type Statement } from "./policy.ts";
@@ -27,26 +37,44 @@ interface FunctionDescription {
   readonly reads: readonly string[];
   /** Keys of the bucket that it writes, with wildcards. */
   readonly writes: readonly string[];
+  /** Keys of the bucket that it removes, with wildcards. */
+  readonly removes?: readonly string[];
 }
 
 /** The locks on dates that are being run. */
 const RUN_LOCKS = `${runsPrefix}*.lock`;
 
+/** The locks on backfills that are being run. */
+const BACKFILL_LOCKS = `${backfillsPrefix}*.lock`;
+
 const DESCRIPTIONS: Record<LambdaName, FunctionDescription> = {
   "symbol-updater": {
-    description: "Writes the day's ASX symbols and cuts them into batches",
-    reads: [objectsBelow(symbolsPrefix), RUN_LOCKS],
-    writes: [objectsBelow(symbolsPrefix), RUN_LOCKS],
+    description: "Writes the day's ASX symbols and cuts what is to be fetched into batches",
+    reads: [symbolsPrefix, rawDataFolder, runsPrefix, historyPrefix, backfillsPrefix].map(objectsBelow),
+    writes: [objectsBelow(symbolsPrefix), RUN_LOCKS, BACKFILL_LOCKS],
   },
   "batch-fetcher": {
-    description: "Fetches the bars of one batch of symbols into a Parquet file",
-    reads: [symbolsPrefix, rawDataFolder, runsPrefix, revisionsPrefix].map(objectsBelow),
-    writes: [objectsBelow(rawDataFolder), objectsBelow(revisionsPrefix), RUN_LOCKS],
+    description: "Fetches the bars of one batch of symbols, of a day or of their past, into a Parquet file",
+    reads: [
+      ...[symbolsPrefix, rawDataFolder, runsPrefix, revisionsPrefix].map(objectsBelow),
+      ...[historyPrefix, pendingPrefix, actionsPrefix].map(objectsBelow),
+      BACKFILL_LOCKS,
+    ],
+    writes: [
+      ...[rawDataFolder, revisionsPrefix].map(objectsBelow),
+      RUN_LOCKS,
+      ...[historyPrefix, pendingPrefix, actionsPrefix].map(objectsBelow),
+      BACKFILL_LOCKS,
+    ],
+    removes: [objectsBelow(pendingPrefix)],
   },
   "run-summary": {
-    description: "Writes what became of every symbol of the day",
-    reads: [rawDataFolder, runsPrefix, revisionsPrefix].map(objectsBelow),
-    writes: [objectsBelow(runsPrefix)],
+    description: "Writes what became of every symbol of the day or of a backfill",
+    reads: [
+      ...[symbolsPrefix, rawDataFolder, runsPrefix, revisionsPrefix, historyPrefix, backfillsPrefix].map(objectsBelow),
+      listingsKey,
+    ],
+    writes: [...[runsPrefix, backfillsPrefix].map(objectsBelow), listingsKey],
   },
 };
 
@@ -59,7 +87,7 @@ export class Lambda extends Construct {
   constructor(scope: Construct, bundle: Bundle, bucket: PrivateBucket, deployment: Deployment) {
     super(scope, bundle.name);
     const { config } = deployment;
-    const { description, reads, writes } = DESCRIPTIONS[bundle.name];
+    const { description, ...keys } = DESCRIPTIONS[bundle.name];
     const functionName = deployment.name(bundle.name);
     const logGroup = new CloudwatchLogGroup(this, "logs", {
       name: `/aws/lambda/${functionName}`,
@@ -70,7 +98,7 @@ export class Lambda extends Construct {
       description: `What the Lambda ${functionName} may do`,
       service: "lambda.amazonaws.com",
       statements: [
-        ...bucketStatements(bucket.arn, reads, writes),
+        ...bucketStatements(bucket.arn, keys),
         {
           sid: "WriteLogs",
           actions: ["logs:CreateLogStream", "logs:PutLogEvents"],
@@ -125,7 +153,10 @@ function objectsBelow(prefix: string): string {
   return `${prefix}*`;
 }
 
-function bucketStatements(bucketArn: string, reads: readonly string[], writes: readonly string[]): Statement[] {
+function bucketStatements(
+  bucketArn: string,
+  { reads, writes, removes = [] }: Omit<FunctionDescription, "description">,
+): Statement[] {
   const objects = (keys: readonly string[]): string[] => keys.map((key) => `${bucketArn}/${key}`);
   return [
     {
@@ -136,6 +167,9 @@ function bucketStatements(bucketArn: string, reads: readonly string[], writes: r
     },
     { sid: "ReadObjects", actions: ["s3:GetObject"], resources: objects(reads) },
     { sid: "WriteObjects", actions: ["s3:PutObject"], resources: objects(writes) },
+    ...(removes.length > 0
+      ? [{ sid: "RemoveObjects", actions: ["s3:DeleteObject"], resources: objects(removes) }]
+      : []),
   ];
 }
 

@@ -1,5 +1,5 @@
 import type { Construct } from "constructs";
-import { rawDataFolder } from "../domain/object-keys.ts";
+import { pendingPrefix, rawDataFolder } from "../domain/object-keys.ts";
 import type { Deployment } from "./deployment.ts";
 import { PrivateBucket } from "./private-bucket.ts";
 
@@ -11,6 +11,9 @@ const SELDOM_READ_DAYS = 90;
  * default size are some 18 kB and stay where they are; bigger ones move.
  */
 const SMALLEST_WORTH_MOVING_BYTES = 128 * 1024;
+
+/** Days after which a backfill that nobody has taken up again is given up: its leftovers can be fetched again. */
+const PENDING_DAYS = 14;
 
 /** The bucket that holds everything the system stores. */
 export function createDataBucket(scope: Construct, deployment: Deployment): PrivateBucket {
@@ -31,6 +34,15 @@ export function createDataBucket(scope: Construct, deployment: Deployment): Priv
         status: "Enabled",
         filter: [{ and: [{ prefix: rawDataFolder, objectSizeGreaterThan: SMALLEST_WORTH_MOVING_BYTES }] }],
         transition: [{ days: SELDOM_READ_DAYS, storageClass: "STANDARD_IA" }],
+      },
+      {
+        // What is removed from here stands in a file under history/: an old version of it is nothing to keep.
+        // Of two rules that expire the same, S3 takes the shorter.
+        id: "expire-pending-history",
+        status: "Enabled",
+        filter: [{ prefix: pendingPrefix }],
+        expiration: [{ days: PENDING_DAYS }],
+        noncurrentVersionExpiration: [{ noncurrentDays: 1 }],
       },
     ],
   });

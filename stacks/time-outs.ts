@@ -17,6 +17,9 @@ const RETRY_WAIT_SECONDS = 30;
 /** Tries of a state whose function is killed or times out. */
 const TRIES = 2;
 
+/** What bounds a backfill: a day. Its rounds are as long as the span is; what is cut off loses the requests in flight only. */
+export const BACKFILL_TIMEOUT_SECONDS = 86_400;
+
 /** More symbols than the exchange has ever listed: 2,009 in 2026. */
 const MOST_SYMBOLS = 2_500;
 

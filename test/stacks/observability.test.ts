@@ -45,6 +45,7 @@ function watched(body: z.infer<typeof alarm>): string[] {
 }
 
 const MACHINE = '{"StateMachineArn":"<aws_sfn_state_machine daily/machine arn>"}';
+const BACKFILL = '{"StateMachineArn":"<aws_sfn_state_machine backfill/machine arn>"}';
 const RUNS = '{"service":"run-summary","stage":"prod"}';
 const FUNCTIONS = ["symbol-updater", "batch-fetcher", "run-summary"].map(
   (name) => `{"FunctionName":"<aws_lambda_function ${name}/function function_name>"}`,
@@ -61,6 +62,7 @@ describe("the alarms", () => {
       ],
     ],
     ["run-partial", [`AsxEod runPartial ${RUNS}`]],
+    ["backfill-failed", [`AWS/States ExecutionsFailed ${BACKFILL}`, `AWS/States ExecutionsTimedOut ${BACKFILL}`]],
     ["no-completed-run", [`AsxEod latestDayComplete ${RUNS}`]],
     ["lambda-errors", FUNCTIONS.map((dimensions) => `AWS/Lambda Errors ${dimensions}`)],
     ["lambda-throttles", FUNCTIONS.map((dimensions) => `AWS/Lambda Throttles ${dimensions}`)],
@@ -84,6 +86,13 @@ describe("the alarms", () => {
     for (const { metric_name, dimensions } of ours) {
       expect(dimensions).toEqual({ service: emitted[metric_name]?.service, stage: "prod" });
     }
+  });
+
+  it("stay silent about backfills where none runs", () => {
+    expect(alarmsOf()["backfill-failed"]).toMatchObject({
+      treat_missing_data: "notBreaching",
+      metric_query: [{ expression: "SUM(FILL([m0, m1], 0))", return_data: true }, {}, {}],
+    });
   });
 
   it("go off at the first failure, partial day, throttle or dead letter, and at the third error of the Lambdas", () => {

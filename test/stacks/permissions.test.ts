@@ -32,6 +32,16 @@ function permissions(path: string): string[] {
   );
 }
 
+/** What lets a role list and read keys: the listing tells it a key that is not there from one it must not see. */
+function reading(...keys: string[]): string[] {
+  const listing = `Allow s3:ListBucket on ${BUCKET} if ${JSON.stringify({ StringLike: { "s3:prefix": keys } })}`;
+  return [listing, ...keys.map((key) => `Allow s3:GetObject on ${BUCKET}/${key}`)];
+}
+
+function writing(...keys: string[]): string[] {
+  return keys.map((key) => `Allow s3:PutObject on ${BUCKET}/${key}`);
+}
+
 function logging(path: string): string[] {
   const group = `<aws_cloudwatch_log_group ${path}/logs arn>:*`;
   return [
@@ -58,41 +68,51 @@ const OBSERVING = [
   "Allow xray:GetSamplingTargets on *",
 ];
 
+/** A workflow that fetches: the three functions, and a word to people. */
+const FETCHING = [
+  "Allow lambda:InvokeFunction on <aws_lambda_alias symbol-updater/alias arn>",
+  "Allow lambda:InvokeFunction on <aws_lambda_alias batch-fetcher/alias arn>",
+  "Allow lambda:InvokeFunction on <aws_lambda_alias run-summary/alias arn>",
+  "Allow sns:Publish on <aws_sns_topic notifications/topic arn>",
+  ...OBSERVING,
+];
+
 const PERMISSIONS: Record<string, string[]> = {
   "symbol-updater/role": [
-    `Allow s3:ListBucket on ${BUCKET} if {"StringLike":{"s3:prefix":["symbols/*","runs/*.lock"]}}`,
-    `Allow s3:GetObject on ${BUCKET}/symbols/*`,
-    `Allow s3:GetObject on ${BUCKET}/runs/*.lock`,
-    `Allow s3:PutObject on ${BUCKET}/symbols/*`,
-    `Allow s3:PutObject on ${BUCKET}/runs/*.lock`,
+    ...reading("symbols/*", "raw-data/*", "runs/*", "history/*", "backfills/*"),
+    ...writing("symbols/*", "runs/*.lock", "backfills/*.lock"),
     ...logging("symbol-updater"),
   ],
   "batch-fetcher/role": [
-    `Allow s3:ListBucket on ${BUCKET} if {"StringLike":{"s3:prefix":["symbols/*","raw-data/*","runs/*","revisions/*"]}}`,
-    `Allow s3:GetObject on ${BUCKET}/symbols/*`,
-    `Allow s3:GetObject on ${BUCKET}/raw-data/*`,
-    `Allow s3:GetObject on ${BUCKET}/runs/*`,
-    `Allow s3:GetObject on ${BUCKET}/revisions/*`,
-    `Allow s3:PutObject on ${BUCKET}/raw-data/*`,
-    `Allow s3:PutObject on ${BUCKET}/revisions/*`,
-    `Allow s3:PutObject on ${BUCKET}/runs/*.lock`,
+    ...reading(
+      "symbols/*",
+      "raw-data/*",
+      "runs/*",
+      "revisions/*",
+      "history/*",
+      "pending/*",
+      "actions/*",
+      "backfills/*.lock",
+    ),
+    ...writing("raw-data/*", "revisions/*", "runs/*.lock", "history/*", "pending/*", "actions/*", "backfills/*.lock"),
+    `Allow s3:DeleteObject on ${BUCKET}/pending/*`,
     ...logging("batch-fetcher"),
   ],
   "run-summary/role": [
-    `Allow s3:ListBucket on ${BUCKET} if {"StringLike":{"s3:prefix":["raw-data/*","runs/*","revisions/*"]}}`,
-    `Allow s3:GetObject on ${BUCKET}/raw-data/*`,
-    `Allow s3:GetObject on ${BUCKET}/runs/*`,
-    `Allow s3:GetObject on ${BUCKET}/revisions/*`,
-    `Allow s3:PutObject on ${BUCKET}/runs/*`,
+    ...reading(
+      "symbols/*",
+      "raw-data/*",
+      "runs/*",
+      "revisions/*",
+      "history/*",
+      "backfills/*",
+      "listings/listings.json",
+    ),
+    ...writing("runs/*", "backfills/*", "listings/listings.json"),
     ...logging("run-summary"),
   ],
-  "daily/role": [
-    "Allow lambda:InvokeFunction on <aws_lambda_alias symbol-updater/alias arn>",
-    "Allow lambda:InvokeFunction on <aws_lambda_alias batch-fetcher/alias arn>",
-    "Allow lambda:InvokeFunction on <aws_lambda_alias run-summary/alias arn>",
-    "Allow sns:Publish on <aws_sns_topic notifications/topic arn>",
-    ...OBSERVING,
-  ],
+  "daily/role": FETCHING,
+  "backfill/role": FETCHING,
   "notifications/publish/role": [
     "Allow sns:Publish on <aws_sns_topic notifications/topic arn>",
     "Allow sqs:SendMessage on <aws_sqs_queue notifications/dead-letters arn>",
@@ -114,6 +134,10 @@ const TRUST: Record<string, { service: string; source?: string }> = {
   "daily/role": {
     service: "states.amazonaws.com",
     source: "states:ap-southeast-2:<account_id>:stateMachine:asx-eod-prod-daily",
+  },
+  "backfill/role": {
+    service: "states.amazonaws.com",
+    source: "states:ap-southeast-2:<account_id>:stateMachine:asx-eod-prod-backfill",
   },
   "notifications/publish/role": {
     service: "states.amazonaws.com",
@@ -174,11 +198,18 @@ describe("the roles of a deployment", () => {
     }
   });
 
+  it("remove nothing but what stands in another file by then", () => {
+    const removing = Object.keys(PERMISSIONS).flatMap((path) =>
+      permissions(path).filter((permission) => permission.includes(" s3:Delete")),
+    );
+    expect(removing).toEqual([`Allow s3:DeleteObject on ${BUCKET}/pending/*`]);
+  });
+
   it("stay below a permissions boundary where one is set", () => {
     const boundary = "arn:aws:iam::123456789012:policy/boundary";
     const roles = synthesiseStack({ ASX_EOD_PERMISSIONS_BOUNDARY_ARN: boundary }).all("aws_iam_role");
     expect(Object.values(roles).map((role) => role["permissions_boundary"])).toEqual(
-      Array.from({ length: 7 }, () => boundary),
+      Array.from({ length: 8 }, () => boundary),
     );
   });
 });
@@ -212,6 +243,45 @@ describe("the policies of resources", () => {
         },
       },
     ]);
+  });
+});
+
+describe("the policy of whoever runs by hand", () => {
+  const text = readFileSync(new URL("../../docs/operate-policy.json", import.meta.url), "utf8");
+  const { Statement } = z
+    .object({ Statement: z.array(statement) })
+    .parse(JSON.parse(text, (key, value: unknown) => (key === "Resource" ? [value].flat() : value)));
+
+  /** Whether the policy allows an action on an ARN. */
+  function allows(action: string, arn: string): boolean {
+    const matches = (pattern: string): boolean =>
+      new RegExp(`^${pattern.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&").replaceAll("\\*", ".*")}$`).test(arn);
+    return Statement.some(({ Action, Resource = [] }) => [Action].flat().includes(action) && Resource.some(matches));
+  }
+
+  it.each(["daily", "backfill"])("starts, follows and stops the workflow %s", (name) => {
+    const of = (kind: string, id: string): string =>
+      `arn:aws:states:ap-southeast-2:123456789012:${kind}:asx-eod-prod-${name}${id}`;
+    expect(stack.one("aws_sfn_state_machine", `${name}/machine`)["name"]).toBe(`asx-eod-prod-${name}`);
+    expect(allows("states:StartExecution", of("stateMachine", ""))).toBe(true);
+    for (const action of ["DescribeExecution", "GetExecutionHistory", "StopExecution"]) {
+      expect([action, allows(`states:${action}`, of("execution", ":run-1"))]).toEqual([action, true]);
+    }
+  });
+
+  it("reads all that is stored, and changes nothing that was fetched", () => {
+    const bucket = "arn:aws:s3:::asx-eod-prod-data-123456789012";
+    const keys = [
+      "runs/2024-05-31.json",
+      "raw-data/2024-05-31-batch-0.parquet",
+      "backfills/2014-01-02_2024-05-31.json",
+    ];
+    expect(allows("s3:ListBucket", bucket)).toBe(true);
+    for (const key of [...keys, "history/2014-01-02_2024-05-31-batch-0.parquet", "actions/2024.csv"]) {
+      expect(allows("s3:GetObject", `${bucket}/${key}`)).toBe(true);
+      for (const action of ["s3:PutObject", "s3:DeleteObject"]) expect(allows(action, `${bucket}/${key}`)).toBe(false);
+    }
+    expect(allows("s3:PutObject", `${bucket}/curated/manifest.json`)).toBe(true);
   });
 });
 

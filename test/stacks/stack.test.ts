@@ -86,6 +86,7 @@ describe("the stack", () => {
     expect(stack.outputs).toEqual({
       bucket: "<aws_s3_bucket data/bucket bucket>",
       state_machine_arn: "<aws_sfn_state_machine daily/machine arn>",
+      backfill_state_machine_arn: "<aws_sfn_state_machine backfill/machine arn>",
       symbol_updater_function: "<aws_lambda_function symbol-updater/function function_name>",
       batch_fetcher_function: "<aws_lambda_function batch-fetcher/function function_name>",
       run_summary_function: "<aws_lambda_function run-summary/function function_name>",
@@ -95,6 +96,8 @@ describe("the stack", () => {
       athena_workgroup: "<aws_athena_workgroup query/workgroup name>",
       athena_database: "<aws_glue_catalog_database query/database name>",
       manual_run: "npx asx execute --state-machine <aws_sfn_state_machine daily/machine arn> --date YYYY-MM-DD --wait",
+      manual_backfill:
+        "npx asx execute --state-machine <aws_sfn_state_machine backfill/machine arn> --backfill --from YYYY-MM-DD --wait",
     });
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import * as z from "zod";
 import { synthesiseStack } from "../support/synthesised-stack.ts";
 
 const stack = synthesiseStack();
@@ -85,6 +86,24 @@ describe("the bucket of the data", () => {
       filter: [{ and: [{ prefix: "raw-data/", object_size_greater_than: 131_072 }] }],
       transition: [{ days: 90, storage_class: "STANDARD_IA" }],
     });
+  });
+
+  it("expires what a backfill has left behind after a fortnight, with its old versions, and nothing else that is current", () => {
+    expect(rulesOf(stack)).toContainEqual({
+      id: "expire-pending-history",
+      status: "Enabled",
+      filter: [{ prefix: "pending/" }],
+      expiration: [{ days: 14 }],
+      noncurrent_version_expiration: [{ noncurrent_days: 1 }],
+    });
+    const form = z.array(
+      z.object({
+        filter: z.array(z.object({ prefix: z.string().optional() })),
+        expiration: z.array(z.object({ days: z.number().optional() })).optional(),
+      }),
+    );
+    const expiring = form.parse(rulesOf(stack)).filter(({ expiration }) => expiration?.[0]?.days !== undefined);
+    expect(expiring.map(({ filter }) => filter)).toEqual([[{ prefix: "pending/" }]]);
   });
 
   it("is safe from a destroy, unless the stage says otherwise", () => {

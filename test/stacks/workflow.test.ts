@@ -105,12 +105,30 @@ const daily = z.object({
   }),
 });
 
+const backfill = z.object({
+  TimeoutSeconds: z.number(),
+  States: z.object({
+    PlanBackfill: task,
+    SummariseBackfill: task,
+    NotifyPartial: task,
+    FetchHistory: z.object({
+      MaxConcurrency: z.number(),
+      ItemProcessor: z.object({
+        States: z.object({
+          FetchLane: z.object({ ItemProcessor: z.object({ States: z.object({ FetchBatch: task }) }) }),
+        }),
+      }),
+    }),
+  }),
+});
+
 function definitionOf(path: string, of = stack): string {
   return form.parse(of.one("aws_sfn_state_machine", path)).definition;
 }
 
 describe.each([
   ["daily/machine", "STANDARD", "daily/role/role", "daily"],
+  ["backfill/machine", "STANDARD", "backfill/role/role", "backfill"],
   ["notifications/publish/machine", "EXPRESS", "notifications/publish/role/role", "alarm-publisher"],
 ])("the state machine %s", (path, type, role, name) => {
   it("has a valid definition with every placeholder filled", () => {
@@ -183,6 +201,35 @@ describe("the daily workflow as deployed", () => {
   it("gets a longer run where fewer batches run at the same time", () => {
     const slow = definitionOf("daily/machine", synthesiseStack({ ASX_EOD_CONCURRENCY: "1" }));
     expect(daily.parse(JSON.parse(slow)).TimeoutSeconds).toBeGreaterThan(25 * 2 * FetchBatch.TimeoutSeconds);
+  });
+});
+
+describe("the backfill as deployed", () => {
+  const { States, TimeoutSeconds } = backfill.parse(JSON.parse(definitionOf("backfill/machine")));
+  const { FetchBatch } = States.FetchHistory.ItemProcessor.States.FetchLane.ItemProcessor.States;
+  const states = [States.PlanBackfill, FetchBatch, States.SummariseBackfill];
+
+  it("invokes the aliases of the same Lambdas, as many at the same time, and publishes to the same topic", () => {
+    expect(states.map((state) => state.Parameters["FunctionName"])).toEqual(
+      LAMBDAS.map((name) => `<aws_lambda_alias ${name}/alias arn>`),
+    );
+    expect(States.NotifyPartial.Parameters["TopicArn"]).toBe("<aws_sns_topic notifications/topic arn>");
+    expect(States.FetchHistory.MaxConcurrency).toBe(10);
+    const slow = backfill.parse(
+      JSON.parse(definitionOf("backfill/machine", synthesiseStack({ ASX_EOD_CONCURRENCY: "4" }))),
+    );
+    expect(slow.States.FetchHistory.MaxConcurrency).toBe(4);
+  });
+
+  it("has time-outs that fit into each other, and a day for the whole of it", () => {
+    for (const [index, name] of LAMBDAS.entries()) {
+      expect(functionOf(name).timeout).toBeLessThan(states[index]?.TimeoutSeconds ?? 0);
+    }
+    expect(TimeoutSeconds).toBe(86_400);
+    // 2,500 symbols of thirty years, in files of 40,000 bars at most, each taking as long as a batch may at the budget.
+    const symbolsABatch = Math.floor(40_000 / (30 * 254));
+    const waves = Math.ceil(2_500 / symbolsABatch / 10);
+    expect(waves * LONGEST_BATCH_SECONDS).toBeLessThan(TimeoutSeconds);
   });
 });
 
