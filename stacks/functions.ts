@@ -57,8 +57,7 @@ const DESCRIPTIONS: Record<LambdaName, FunctionDescription> = {
     description: "Fetches the bars of one batch of symbols, of a day or of their past, into a Parquet file",
     reads: [
       ...[symbolsPrefix, rawDataFolder, runsPrefix, revisionsPrefix].map(objectsBelow),
-      ...[historyPrefix, pendingPrefix, actionsPrefix].map(objectsBelow),
-      BACKFILL_LOCKS,
+      ...[historyPrefix, pendingPrefix, backfillsPrefix, actionsPrefix].map(objectsBelow),
     ],
     writes: [
       ...[rawDataFolder, revisionsPrefix].map(objectsBelow),
