@@ -7,6 +7,7 @@ import {
 import type { Construct } from "constructs";
 import { BAR_COLUMNS, type ColumnType } from "../domain/bar-columns.ts";
 import { actionsPrefix, historyPrefix, rawDataFolder, symbolsPrefix } from "../domain/object-keys.ts";
+import { ACTIONS_CSV_COLUMNS } from "../stores/actions-csv.ts";
 import { SYMBOLS_CSV_COLUMNS } from "../stores/symbols-csv.ts";
 
 /** What makes a table of a folder. */
@@ -28,16 +29,16 @@ const GLUE_TYPES: Record<ColumnType, string> = {
   TIMESTAMP_MILLIS: "timestamp",
 };
 
-/** Instants are text: Athena reads no ISO 8601 as timestamp from a CSV, and text in UTC sorts as time does. */
-const ACTION_COLUMNS: readonly TableColumn[] = [
-  { name: "symbol", type: "string", comment: "ASX code without suffix" },
-  { name: "ex_date", type: "date", comment: "First trading date without the dividend, or with the new shares" },
-  { name: "kind", type: "string", comment: "dividend or split" },
-  { name: "value", type: "double", comment: "AUD a share of a dividend; new shares for one old of a split" },
-  { name: "first_seen", type: "string", comment: "When the provider was first seen to say so, ISO 8601 in UTC" },
-  { name: "last_confirmed", type: "string", comment: "When it was last seen to say so, ISO 8601 in UTC" },
-  { name: "superseded_at", type: "string", comment: "When it was seen to say otherwise; null while it holds" },
-];
+/** Instants are text: Athena reads no ISO 8601 as a timestamp from a CSV, and text in UTC sorts as time does. */
+const ACTION_TYPES: Record<(typeof ACTIONS_CSV_COLUMNS)[number], Omit<TableColumn, "name">> = {
+  symbol: { type: "string", comment: "ASX code without suffix" },
+  ex_date: { type: "date", comment: "First trading date without the dividend, or with the new shares" },
+  kind: { type: "string", comment: "dividend or split" },
+  value: { type: "double", comment: "AUD a share of a dividend; new shares for one old of a split" },
+  first_seen: { type: "string", comment: "When the provider was first seen to say so, ISO 8601 in UTC" },
+  last_confirmed: { type: "string", comment: "When it was last seen to say so, ISO 8601 in UTC" },
+  superseded_at: { type: "string", comment: "When it was seen to say otherwise; null while it holds" },
+};
 
 /** Names hold commas and quotes: this one reads quoted fields, and knows text only. */
 const QUOTED_CSV: GlueCatalogTableStorageDescriptorSerDeInfo = {
@@ -69,7 +70,11 @@ export function createTables(scope: Construct, databaseName: string, location: s
     table(
       "actions",
       "Dividends and splits by their ex-dates; a value that was superseded stays, with the time",
-      csvIn(`${location}${actionsPrefix}`, TYPED_CSV, ACTION_COLUMNS),
+      csvIn(
+        `${location}${actionsPrefix}`,
+        TYPED_CSV,
+        ACTIONS_CSV_COLUMNS.map((name) => ({ name, ...ACTION_TYPES[name] })),
+      ),
     ),
     table(
       "symbols",

@@ -1,11 +1,14 @@
+import { readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
+import { ACTION_KINDS } from "../../domain/corporate-action.ts";
 import { encodeBatchFile } from "../../lambdas/runtime/batch-file-writer.ts";
 import { encodeHistoryFile } from "../../lambdas/runtime/history-file-writer.ts";
+import { ACTIONS_CSV_COLUMNS, encodeActionsCsv } from "../../stores/actions-csv.ts";
 import { encodeSymbolsCsv } from "../../stores/symbols-csv.ts";
 import { synthesiseStack } from "../support/synthesised-stack.ts";
 import { plainBar } from "../support/test-fetcher.ts";
@@ -39,6 +42,9 @@ const ATHENA_TYPES: Record<string, string> = {
   TIMESTAMP: "timestamp",
   "TIMESTAMP WITH TIME ZONE": "timestamp",
 };
+
+/** The same for the columns of a CSV file. */
+const DUCKDB_TYPES: Record<string, string> = { string: "VARCHAR", date: "DATE", double: "DOUBLE" };
 
 /** A folder that is gone again after the test. */
 async function withFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
@@ -103,36 +109,6 @@ describe("the tables", () => {
     });
   });
 
-  it("of bars and of history are united with the newest fetch winning, by the query that stands ready", async () => {
-    const { query } = z
-      .object({ query: z.string() })
-      .parse(stack.one("aws_athena_named_query", "query/one-symbol-history"));
-    const fetched = (date: string, at: string, close: number) =>
-      plainBar("BHP", date, 0, {
-        fetchTimestamp: Date.parse(at),
-        open: close,
-        high: close,
-        low: close,
-        close,
-        volume: close,
-      });
-    const bars = [fetched("2024-05-30", "2024-06-30T09:00:00Z", 41), fetched("2024-05-31", "2024-05-31T09:00:00Z", 42)];
-    const past = [fetched("2024-05-30", "2024-06-29T09:00:00Z", 43), fetched("2024-05-31", "2024-06-29T09:00:00Z", 44)];
-    const rows = await withFolder(async (folder) => {
-      const files = { bars: join(folder, "bars.parquet"), history: join(folder, "history.parquet") };
-      await writeFile(files.bars, await encodeBatchFile({ ...BATCH_OF_BARS, bars }));
-      await writeFile(files.history, await encodeHistoryFile({ ...BATCH_OF_BARS, bars: past }));
-      const views = Object.entries(files).map(
-        ([name, file]) => `CREATE VIEW ${name} AS SELECT * FROM read_parquet('${file}')`,
-      );
-      return ask(...views, query);
-    });
-    expect(rows).toEqual([
-      { date: "2024-05-31", close: 44, volume: "44" },
-      { date: "2024-05-30", close: 41, volume: "41" },
-    ]);
-  });
-
   it("of symbols has the columns of the symbols CSV as text, its header skipped, its quotes understood", () => {
     const [header] = new TextDecoder().decode(encodeSymbolsCsv([])).split("\n");
     expect(symbols.storage_descriptor.columns.map(({ name }) => name)).toEqual(header?.split(","));
@@ -148,6 +124,7 @@ describe("the tables", () => {
   });
 
   it("of actions has typed columns over CSV files without quotes, an empty field being null", () => {
+    expect(actions.storage_descriptor.columns.map(({ name }) => name)).toEqual([...ACTIONS_CSV_COLUMNS]);
     expect(actions.parameters).toMatchObject({ "skip.header.line.count": "1" });
     expect(actions.storage_descriptor).toMatchObject({
       location: "s3://<aws_s3_bucket data/bucket bucket>/actions/",
@@ -156,6 +133,73 @@ describe("the tables", () => {
         parameters: { "field.delim": ",", "serialization.null.format": "" },
       },
     });
+  });
+});
+
+/** Bars of two days that were fetched again later, the first by a daily run and the second by a backfill; and an action. */
+async function storeFiles(folder: string): Promise<string[]> {
+  const fetched = (date: string, at: string, close: number) => {
+    const prices = { open: close, high: close, low: close, close };
+    return plainBar("BHP", date, 0, { ...prices, fetchTimestamp: Date.parse(at), volume: close });
+  };
+  const bars = [fetched("2024-05-30", "2024-06-30T09:00:00Z", 41), fetched("2024-05-31", "2024-05-31T09:00:00Z", 42)];
+  const past = [fetched("2024-05-30", "2024-06-29T09:00:00Z", 43), fetched("2024-05-31", "2024-06-29T09:00:00Z", 44)];
+  const seen = { firstSeen: Date.parse("2024-03-07T09:00:00Z"), lastConfirmed: Date.parse("2024-03-08T09:00:00Z") };
+  const dividend = { symbol: "BHP", exDate: "2024-03-07", kind: ACTION_KINDS.dividend, ...seen };
+  const files = {
+    "bars.parquet": await encodeBatchFile({ ...BATCH_OF_BARS, bars }),
+    "history.parquet": await encodeHistoryFile({ ...BATCH_OF_BARS, bars: past }),
+    "actions.csv": encodeActionsCsv([
+      { ...dividend, value: 1.1, supersededAt: seen.lastConfirmed },
+      { ...dividend, value: 1.125, firstSeen: seen.lastConfirmed, supersededAt: null },
+    ]),
+  };
+  for (const [name, bytes] of Object.entries(files)) await writeFile(join(folder, name), bytes);
+  const columns = actions.storage_descriptor.columns.map(
+    ({ name, type }) => `${name}: '${DUCKDB_TYPES[type] ?? type}'`,
+  );
+  const csv = `auto_detect = false, header = true, delim = ',', quote = '', nullstr = '', columns = {${columns.join(", ")}}`;
+  return [
+    ...["bars", "history"].map((name) => `CREATE VIEW ${name} AS FROM read_parquet('${join(folder, name)}.parquet')`),
+    `CREATE VIEW actions AS FROM read_csv('${join(folder, "actions.csv")}', ${csv})`,
+    // A function of Athena's under the name it has there.
+    "CREATE MACRO from_iso8601_timestamp(text) AS text::TIMESTAMP",
+  ];
+}
+
+/** The statements of the documentation, in its order. */
+function documentedQueries(): string[] {
+  const text = readFileSync(new URL("../../docs/deploy.md", import.meta.url), "utf8");
+  return [...text.matchAll(/```sql\n(.*?)```/gs)].map(([, statement = ""]) => statement);
+}
+
+describe("the queries of the documentation", () => {
+  it("unite bars and history with the newest fetch winning, as the query does that stands ready", async () => {
+    const { query } = z
+      .object({ query: z.string() })
+      .parse(stack.one("aws_athena_named_query", "query/one-symbol-history"));
+    const united = documentedQueries().find((statement) => statement.includes("UNION ALL")) ?? "";
+    for (const statement of [query, united]) {
+      expect(await withFolder(async (folder) => ask(...(await storeFiles(folder)), statement))).toEqual([
+        { date: "2024-05-31", close: 44, volume: "44" },
+        { date: "2024-05-30", close: 41, volume: "41" },
+      ]);
+    }
+  });
+
+  it("give the actions that hold, with their types", async () => {
+    const holding = documentedQueries().find((statement) => statement.includes("FROM actions")) ?? "";
+    expect(await withFolder(async (folder) => ask(...(await storeFiles(folder)), holding))).toEqual([
+      { symbol: "BHP", ex_date: "2024-03-07", kind: "dividend", value: 1.125, first_seen: "2024-03-08 09:00:00" },
+    ]);
+  });
+
+  it("can all be run", async () => {
+    const queries = documentedQueries();
+    expect(queries.length).toBeGreaterThanOrEqual(3);
+    for (const statement of queries) {
+      await withFolder(async (folder) => ask(...(await storeFiles(folder)), statement));
+    }
   });
 });
 
