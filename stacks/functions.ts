@@ -37,7 +37,7 @@ interface FunctionDescription {
   readonly reads: readonly string[];
   /** Keys of the bucket that it writes, with wildcards. */
   readonly writes: readonly string[];
-  /** Keys of the bucket that it removes, with wildcards. */
+  /** Keys of the bucket that it lists and removes, and need not read for that, with wildcards. */
   readonly removes?: readonly string[];
 }
 
@@ -74,6 +74,7 @@ const DESCRIPTIONS: Record<LambdaName, FunctionDescription> = {
       listingsKey,
     ],
     writes: [...[runsPrefix, backfillsPrefix].map(objectsBelow), listingsKey],
+    removes: [objectsBelow(pendingPrefix)],
   },
 };
 
@@ -162,7 +163,7 @@ function bucketStatements(
       sid: "ListObjects",
       actions: ["s3:ListBucket"],
       resources: [bucketArn],
-      conditions: { StringLike: { "s3:prefix": reads } },
+      conditions: { StringLike: { "s3:prefix": [...new Set([...reads, ...removes])] } },
     },
     { sid: "ReadObjects", actions: ["s3:GetObject"], resources: objects(reads) },
     { sid: "WriteObjects", actions: ["s3:PutObject"], resources: objects(writes) },
