@@ -61,12 +61,13 @@ const GRAPHS: readonly Graph[] = [
     ],
   },
   {
-    title: "Symbols a minute, over all runs of the day",
+    title: "Symbols a minute, over all runs and backfills of the day",
     unit: "symbols a minute",
     lines: [
       { metric: "symbolsAsked", label: "symbols asked", statistic: "Sum", id: "asked" },
       { metric: "runDuration", label: "runs, ms", statistic: "Sum", id: "running" },
-      { expression: `asked / (running / ${MINUTE_MS})`, label: "symbols a minute" },
+      { metric: "backfillDuration", label: "backfills, ms", statistic: "Sum", id: "backfilling" },
+      { expression: `asked / (SUM(FILL([running, backfilling], 0)) / ${MINUTE_MS})`, label: "symbols a minute" },
     ],
   },
   {
@@ -93,6 +94,33 @@ const GRAPHS: readonly Graph[] = [
     lines: [
       { metric: "barsRevised", label: "changed after they were stored", statistic: "Sum" },
       { metric: "barsSuspect", label: "unlikely", statistic: "Maximum" },
+    ],
+  },
+  {
+    title: "Backfills by status, a day",
+    unit: "backfills",
+    stacked: true,
+    lines: [
+      { metric: "backfillComplete", label: "complete", statistic: "Sum" },
+      { metric: "backfillPartial", label: "partial", statistic: "Sum" },
+      { metric: "backfillFailed", label: "failed", statistic: "Sum" },
+    ],
+  },
+  {
+    title: "Symbols of the day's largest backfill",
+    unit: "symbols",
+    stacked: true,
+    lines: [
+      { metric: "backfillSymbolsFinished", label: "with an outcome", statistic: "Maximum" },
+      { metric: "backfillSymbolsUnfinished", label: "failed or deferred", statistic: "Maximum" },
+    ],
+  },
+  {
+    title: "Bars of the day's largest backfill",
+    unit: "bars",
+    lines: [
+      { metric: "backfillBars", label: "stored", statistic: "Maximum" },
+      { metric: "backfillRowsLeftOut", label: "kept out", statistic: "Maximum" },
     ],
   },
   {

@@ -298,10 +298,13 @@ describe("the dashboard", () => {
       "Symbols by outcome, a day",
       "Runs by status, a day",
       "Duration of the day's longest run",
-      "Symbols a minute, over all runs of the day",
+      "Symbols a minute, over all runs and backfills of the day",
       "What the price source had to be asked again, a day",
       "Batches that stopped asking, and minutes that requests waited, a day",
       "Bars that were corrected, or look unlikely, a day",
+      "Backfills by status, a day",
+      "Symbols of the day's largest backfill",
+      "Bars of the day's largest backfill",
       "From the closing auction to the data",
     ]);
   });
@@ -341,13 +344,25 @@ describe("the dashboard", () => {
       upstreamWaiting: "Sum",
       barsRevised: "Sum",
       barsSuspect: "Maximum",
+      backfillComplete: "Sum",
+      backfillPartial: "Sum",
+      backfillFailed: "Sum",
+      backfillDuration: "Sum",
+      backfillSymbolsFinished: "Maximum",
+      backfillSymbolsUnfinished: "Maximum",
+      backfillBars: "Maximum",
+      backfillRowsLeftOut: "Maximum",
       dataLag: "Minimum",
     });
   });
 
   it.each([
     ["Duration of the day's longest run", { duration: 420_000 }, 7],
-    ["Symbols a minute, over all runs of the day", { asked: 2_100, running: 420_000 }, 300],
+    [
+      "Symbols a minute, over all runs and backfills of the day",
+      { asked: 2_100, running: 300_000, backfilling: 120_000 },
+      300,
+    ],
     ["Batches that stopped asking, and minutes that requests waited, a day", { waiting: 90_000 }, 1.5],
     ["From the closing auction to the data", { lag: 12_600_000 }, 3.5],
   ])("works out %s in the unit that its axis names", (title, values, expected) => {
@@ -365,8 +380,13 @@ describe("the dashboard", () => {
   });
 });
 
-/** The value of an expression of divisions, as metric math works it out. */
+/** The value of an expression of sums and divisions, as metric math works it out. */
 function evaluate(expression: string, values: Readonly<Record<string, number>>): number {
+  const sum = /SUM\(FILL\(\[(.*?)\], 0\)\)/.exec(expression);
+  if (sum !== null) {
+    const total = (sum[1] ?? "").split(", ").reduce((all, name) => all + (values[name] ?? 0), 0);
+    return evaluate(expression.replace(sum[0], String(total)), values);
+  }
   const inner = /^(.*)\((.*)\)(.*)$/.exec(expression);
   if (inner !== null) {
     const [, before = "", inside = "", after = ""] = inner;
