@@ -6,6 +6,8 @@ import { promisify } from "node:util";
 import { unzipSync } from "fflate";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as z from "zod";
+import { backfillKey, historyKey } from "../../domain/object-keys.ts";
+import { parseBackfillRecord } from "../../domain/parse-backfill-record.ts";
 import { encodeBatchFile } from "../../lambdas/runtime/batch-file-writer.ts";
 import { METRICS, METRICS_NAMESPACE } from "../../lambdas/runtime/metrics.ts";
 import { type RunningSandbox, SANDBOX_PATHS, startSandbox } from "../../sandbox/server.ts";
@@ -85,6 +87,21 @@ async function invoke(name: LambdaName, event: object, environment: Record<strin
   return { ...result.parse(JSON.parse(returned)), lines: printed.map((text) => line.parse(JSON.parse(text))) };
 }
 
+/** The environment of a function whose store is a bucket of the S3 stand-in, and whose upstreams are the sandbox. */
+function overS3(bucket: string): Record<string, string> {
+  return {
+    STORE_URL: `s3://${bucket}`,
+    STAGE: "test",
+    AWS_ENDPOINT_URL_S3: s3.endpoint,
+    AWS_REGION: "ap-southeast-2",
+    AWS_ACCESS_KEY_ID: "S3RVER",
+    AWS_SECRET_ACCESS_KEY: "S3RVER",
+    ASX_DIRECTORY_URL: `${sandbox.url}${SANDBOX_PATHS.directory}`,
+    YAHOO_URL: sandbox.url,
+    REQUESTS_PER_SECOND: "unlimited",
+  };
+}
+
 /** The name and the dimensions of every metric of an invocation, checked against the list that alarms are made from. */
 function emittedMetrics({ lines }: Invocation, service: LambdaName): string[] {
   return lines.flatMap((printed) => {
@@ -129,17 +146,7 @@ describe("the built Lambdas", () => {
 
   it("run a day over S3 one after the other, alone in their folders", async () => {
     const bucket = await s3.makeBucket();
-    const environment = {
-      STORE_URL: `s3://${bucket}`,
-      STAGE: "test",
-      AWS_ENDPOINT_URL_S3: s3.endpoint,
-      AWS_REGION: "ap-southeast-2",
-      AWS_ACCESS_KEY_ID: "S3RVER",
-      AWS_SECRET_ACCESS_KEY: "S3RVER",
-      ASX_DIRECTORY_URL: `${sandbox.url}${SANDBOX_PATHS.directory}`,
-      YAHOO_URL: sandbox.url,
-      REQUESTS_PER_SECOND: "unlimited",
-    };
+    const environment = overS3(bucket);
     const update = await invoke("symbol-updater", { date: DAY }, environment);
     expect(update.returned).toMatchObject({ symbols: ["BHP", "CBA"], tradingDay: true });
     const batch = await invoke("batch-fetcher", { date: DAY, batchNumber: 0 }, environment);
@@ -165,7 +172,43 @@ describe("the built Lambdas", () => {
     const absent = ["runPartial", "runFailed", "runMarketClosed", "latestDayComplete", "dataLag"];
     expect(emittedMetrics(summary, "run-summary").sort()).toEqual(
       metricsOf("run-summary")
-        .filter((name) => !absent.includes(name))
+        .filter((name) => !absent.includes(name) && !name.startsWith("backfill"))
+        .sort(),
+    );
+  });
+
+  it("run a backfill over S3 one after the other, alone in their folders", async () => {
+    const bucket = await s3.makeBucket();
+    const environment = overS3(bucket);
+    const store = createS3Store({ bucket, prefix: "" }, s3.configuration);
+    const span = { from: "2024-05-01", to: DAY };
+    const asked = { backfill: span, run: { id: "backfill" } };
+    const plan = await invoke("symbol-updater", asked, environment);
+    expect(plan.returned).toMatchObject({
+      backfill: span,
+      symbolBatches: [{ symbols: ["BHP", "CBA"], batchNumber: 0 }],
+      lanes: [[0]],
+    });
+    const batch = await invoke("batch-fetcher", { ...asked, symbols: ["BHP", "CBA"], batchNumber: 0 }, environment);
+    expect(batch.returned).toMatchObject({ rows: 1, counts: { fetched: 1, noTrade: 1 } });
+    const summarised = { ...asked, ...plan.returned, startedAt: "2024-05-31T09:30:00.000Z", results: [[batch.returned]] };
+    const summary = await invoke("run-summary", summarised, environment);
+    const key = backfillKey(span);
+    expect(summary.returned).toMatchObject({ status: "complete", s3Key: key, rows: 1, redrive: null });
+
+    const record = parseBackfillRecord(key, (await store.get(key)) ?? new Uint8Array());
+    const stored = await store.list("history/");
+    expect(stored.map((file) => file.key)).toEqual([historyKey({ ...span, batchNumber: 0 })]);
+    expect(record.batches).toMatchObject([{ key: stored[0]?.key, bytes: stored[0]?.bytes, rows: 1 }]);
+    expect(await store.list("pending/")).toEqual([]);
+    const again = await invoke("symbol-updater", asked, environment);
+    expect(again.returned).toMatchObject({ symbolBatches: [], lanes: [] });
+
+    expect(emittedMetrics(batch, "batch-fetcher")).toEqual(metricsOf("batch-fetcher"));
+    const absent = ["backfillPartial", "backfillFailed"];
+    expect(emittedMetrics(summary, "run-summary").sort()).toEqual(
+      metricsOf("run-summary")
+        .filter((name) => name.startsWith("backfill") && !absent.includes(name))
         .sort(),
     );
   });
