@@ -1,6 +1,6 @@
 /**
  * An AWS account on loopback: moto's server is Step Functions and S3 and really executes the state
- * machine; this process is its Lambda and SNS, with the real handlers and a made-up market behind them.
+ * machines; this process is its Lambda and SNS, with the real handlers and a made-up market behind them.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -11,6 +11,10 @@ import { text } from "node:stream/consumers";
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { CreateStateMachineCommand, SFNClient } from "@aws-sdk/client-sfn";
 import { openUpstream } from "../cli/upstream.ts";
+import type { BackfillRecord } from "../domain/backfill.ts";
+import type { DateSpan } from "../domain/date-span.ts";
+import { backfillKey } from "../domain/object-keys.ts";
+import { parseBackfillRecord } from "../domain/parse-backfill-record.ts";
 import type { RunSummary } from "../domain/run-summary.ts";
 import { createBatchFetcher } from "../lambdas/batch-fetcher/handler.ts";
 import { createRunSummary } from "../lambdas/run-summary/handler.ts";
@@ -21,18 +25,27 @@ import { takeRunLock } from "../lambdas/runtime/run-lock.ts";
 import type { Handler, Runtime } from "../lambdas/runtime/runtime.ts";
 import { createSymbolUpdater } from "../lambdas/symbol-updater/handler.ts";
 import { STATE_SECONDS } from "../stacks/time-outs.ts";
+import { fillBackfillDefinition } from "../state-machines/backfill.ts";
 import { fillDailyDefinition } from "../state-machines/daily.ts";
+import type { StateMachineJson } from "../state-machines/definition.ts";
 import { openStore } from "../stores/open-store.ts";
 
 /** The account, ready to be asked. */
 export interface EmulatedAccount {
-  readonly stateMachineArn: string;
+  /** ARN of the daily workflow. */
+  readonly dailyArn: string;
+  /** ARN of the workflow of backfills. */
+  readonly backfillArn: string;
   /** Environment variables that lead an AWS SDK there and nowhere else. */
   readonly environment: Readonly<Record<string, string>>;
   /** Keeps the symbol updater from answering until the function that is returned is called. */
   holdSymbols(): () => void;
   /** What the account's bucket has of a date. */
   summaryOf(date: string): Promise<RunSummary>;
+  /** The record that the account's bucket has of a backfill. */
+  backfillOf(span: DateSpan): Promise<BackfillRecord>;
+  /** The keys in the account's bucket below a prefix. */
+  keysBelow(prefix: string): Promise<string[]>;
   /** Holds the lock on a date, as another execution would. */
   lock(date: string): Promise<void>;
   /** From here on no function can be invoked. */
@@ -89,7 +102,7 @@ export async function startEmulatedAccount(venv: string): Promise<EmulatedAccoun
   }
 
   return {
-    stateMachineArn: await setUp(moto.url),
+    ...(await setUp(moto.url)),
     environment,
     holdSymbols() {
       let release = (): void => undefined;
@@ -102,6 +115,15 @@ export async function startEmulatedAccount(venv: string): Promise<EmulatedAccoun
       const summary = await readRunSummary(runtime.store, date);
       if (summary === undefined) throw new Error(`${date} has no run summary`);
       return summary;
+    },
+    async backfillOf(span) {
+      const key = backfillKey(span);
+      const bytes = await runtime.store.get(key);
+      if (bytes === undefined) throw new Error(`there is no ${key}`);
+      return parseBackfillRecord(key, bytes);
+    },
+    async keysBelow(prefix) {
+      return (await runtime.store.list(prefix)).map(({ key }) => key);
     },
     lock: (date) =>
       takeRunLock(runtime.store, date, { run: "another" }, { clock: systemClock, expiresAfterMs: 3_600_000 }),
@@ -143,8 +165,8 @@ async function startMoto(venv: string, functionsPort: number): Promise<{ url: st
   };
 }
 
-/** Makes the bucket and the state machine, and lets moto execute instead of answering with fixed histories. */
-async function setUp(url: string): Promise<string> {
+/** Makes the bucket and the state machines, and lets moto execute instead of answering with fixed histories. */
+async function setUp(url: string): Promise<Pick<EmulatedAccount, "dailyArn" | "backfillArn">> {
   const answer = await fetch(`${url}/moto-api/config`, {
     method: "POST",
     headers: { "content-type": "application/json" },
@@ -154,7 +176,7 @@ async function setUp(url: string): Promise<string> {
   await new S3Client({ region: REGION, forcePathStyle: true }).send(
     new CreateBucketCommand({ Bucket: BUCKET, CreateBucketConfiguration: { LocationConstraint: REGION } }),
   );
-  const definition = fillDailyDefinition({
+  const placeholders = {
     symbolUpdaterArn: `${FUNCTIONS}symbol-updater`,
     batchFetcherArn: `${FUNCTIONS}batch-fetcher`,
     runSummaryArn: `${FUNCTIONS}run-summary`,
@@ -162,15 +184,22 @@ async function setUp(url: string): Promise<string> {
     maxConcurrency: 10,
     ...STATE_SECONDS,
     runTimeoutSeconds: 7200,
-  });
+  };
+  return {
+    dailyArn: await createStateMachine("asx-eod-daily", fillDailyDefinition(placeholders)),
+    backfillArn: await createStateMachine("asx-eod-backfill", fillBackfillDefinition(placeholders)),
+  };
+}
+
+async function createStateMachine(name: string, definition: StateMachineJson): Promise<string> {
   const { stateMachineArn } = await new SFNClient({ region: REGION }).send(
     new CreateStateMachineCommand({
-      name: "asx-eod-daily",
+      name,
       roleArn: "arn:aws:iam::123456789012:role/states",
       definition: JSON.stringify(definition),
     }),
   );
-  if (stateMachineArn === undefined) throw new Error("moto gave the state machine no ARN");
+  if (stateMachineArn === undefined) throw new Error(`moto gave the state machine ${name} no ARN`);
   return stateMachineArn;
 }
 

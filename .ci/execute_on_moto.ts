@@ -26,6 +26,7 @@ if (venv === undefined) throw new Error("name the Python environment: node .ci/e
 const account = await startEmulatedAccount(venv);
 try {
   await checkOneDay();
+  await checkBackfill();
   await checkOtherEnds();
 } finally {
   await account.close();
@@ -69,6 +70,33 @@ async function checkOneDay(): Promise<void> {
   assert.match(replaced.stdout, /^ASX 2024-05-31: complete\. .*\n$/);
 }
 
+/** A span is fetched by the state machine of backfills; what is stored is not fetched again. */
+async function checkBackfill(): Promise<void> {
+  const span = { from: "2024-03-01", to: DAY };
+  const asked = ["--from", span.from, "--to", span.to, "--wait"];
+  const two = await backfill(...asked, "--symbols", "BHP,CBA");
+  check("fetches the past of two symbols", two, 0);
+  const before = await account.backfillOf(span);
+  assert.equal(before.status, "complete");
+  assert.equal(before.symbols.total, 2);
+  assert.ok(before.rows > 0, "the backfill of two symbols stored no bar");
+
+  const whole = await backfill(...asked, "--again");
+  check("fetches the past of the market", whole, 0);
+  const after = await account.backfillOf(span);
+  assert.equal(after.status, "complete");
+  assert.ok(after.outcomes.length > 2_000, `the backfill has an outcome of ${after.outcomes.length} symbols`);
+  const [first] = before.batches;
+  assert.deepEqual(after.batches.find(({ key }) => key === first?.key), first, "a stored file was written again");
+  assert.deepEqual(await account.keysBelow("pending/"), [], "the backfill left something behind");
+  assert.deepEqual((await account.keysBelow("history/")).sort(), after.batches.map(({ key }) => key).sort());
+
+  const stored = await account.keysBelow("history/");
+  const again = await backfill(...asked, "--again");
+  check("finds a past that is stored", again, 0);
+  assert.deepEqual(await account.keysBelow("history/"), stored);
+}
+
 /** Every other way a run can end. */
 async function checkOtherEnds(): Promise<void> {
   const closed = await execute("--date", "2024-04-25", "--wait");
@@ -96,9 +124,17 @@ async function checkOtherEnds(): Promise<void> {
   assert.equal(broken.stdout, "");
 }
 
-/** Runs `asx execute` as a process of its own. */
+function backfill(...args: string[]): Promise<Ended> {
+  return asx("execute", "--state-machine", account.backfillArn, "--backfill", ...args);
+}
+
 function execute(...args: string[]): Promise<Ended> {
-  const all = [CLI, "execute", "--state-machine", account.stateMachineArn, ...args];
+  return asx("execute", "--state-machine", account.dailyArn, ...args);
+}
+
+/** Runs `asx` as a process of its own. */
+function asx(...args: string[]): Promise<Ended> {
+  const all = [CLI, ...args];
   const env = { ...process.env, ...account.environment };
   return new Promise((resolve) => {
     execFile(process.execPath, all, { env, timeout: TIMEOUT_MS }, (error, stdout, stderr) =>
