@@ -46,7 +46,7 @@ export const historyReport = symbolReport.extend({
 export type HistoryReport = z.infer<typeof historyReport>;
 
 /** Most batches of a plan, so that the messages of all of them together stay far below what a workflow can carry. */
-export const MOST_HISTORY_BATCHES = 200;
+export const MOST_HISTORY_BATCHES = 150;
 
 /** What a backfill is to fetch: an item of the Map a batch, of symbols without an outcome that stands. */
 export const backfillPlan = z.object({

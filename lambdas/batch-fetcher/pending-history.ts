@@ -11,6 +11,9 @@ import { sha256 } from "../../stores/sha256.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { SymbolHistory } from "./history-bars.ts";
 
+/** Of gzip: such an object is read once or never, and kept for minutes. */
+const FASTEST = 1;
+
 /** Bounds what a pending object unpacks to: forty years of sessions have under 2 MB. */
 const LARGEST_BYTES = 10_000_000;
 
@@ -66,7 +69,7 @@ export function encodePending(history: SymbolHistory, source: string): Uint8Arra
     splits: plainActions(splits),
   };
   const text = JSON.stringify(kept);
-  return gzipSync(`{"sha256":"${sha256(new TextEncoder().encode(text))}","history":${text}}`);
+  return gzipSync(`{"sha256":"${sha256(new TextEncoder().encode(text))}","history":${text}}`, { level: FASTEST });
 }
 
 /**
