@@ -33,6 +33,11 @@ function checkKeys(key: string, record: BackfillRecord): void {
       throw new Error(`it names ${quote(batch.key)}, which is no file of that backfill`);
     }
   }
+  const named = new Set(record.batches.map(({ batchNumber }) => batchNumber));
+  const stray = record.outcomes.find(({ batchNumber }) => batchNumber !== undefined && !named.has(batchNumber));
+  if (stray !== undefined) {
+    throw new Error(`${stray.symbol} stands in batch ${stray.batchNumber}, whose file it does not name`);
+  }
   const outside = Object.keys(record.days).find((date) => date < span.from || date > span.to);
   if (outside !== undefined) throw new Error(`it has bars of ${outside}, outside its dates`);
 }
