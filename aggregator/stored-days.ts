@@ -46,8 +46,11 @@ export async function storedDays(catalog: Catalog, raw: RawFiles): Promise<Store
   }
   for (const date of backfills.keys()) if (!days.has(date)) add(date, [], "");
   for (const [date, files] of curated) {
-    if (isWithin(date, range) && !runs.has(date) && !days.has(date))
-      days.set(date, { date, files: [], backfills: [], sums: undefined, curated: newestCopies(date, files) });
+    if (!isWithin(date, range) || runs.has(date) || days.has(date)) continue;
+    // A record that is there speaks for its dates: bars that it had before are no more.
+    const orphans = files.filter((file) => !catalog.backfills.some(({ key }) => file.days[date]?.sums.includes(key)));
+    const copies = newestCopies(date, orphans);
+    if (copies.length > 0) days.set(date, { date, files: [], backfills: [], sums: undefined, curated: copies });
   }
   return [...days.values()].sort((left, right) => compareSymbols(left.date, right.date));
 }
