@@ -16,6 +16,7 @@ import { type Column, columnsOf } from "./column.ts";
 import type { Engine } from "./engine.ts";
 import { numberColumn, textColumn } from "./make-column.ts";
 import type { Reader } from "./offline-reader.ts";
+import type { ReadPlan } from "./read-plan.ts";
 import { sqlText } from "./sql-text.ts";
 import { Table } from "./table.ts";
 
@@ -74,6 +75,14 @@ export class ActionsReader {
     this.#parts = parts;
   }
 
+  /** What all stored bars say, whatever the files of actions hold. @throws StoredFileError that names a file of bars that cannot be read. */
+  async ofBars(): Promise<readonly CorporateAction[]> {
+    const { result } = await this.#parts.reader.atOneState(null, "error", ({ plan }) =>
+      this.#withBars(plan, (bars) => this.#events(bars)),
+    );
+    return observeActions([], result);
+  }
+
   /**
    * What is known now, of the whole store: a dividend after a range adjusts it, and the close before an ex-date may lie before it.
    * @throws StoredFileError that names a file of bars or actions that cannot be read, unless such are left out.
@@ -94,15 +103,22 @@ export class ActionsReader {
     return result;
   }
 
-  async #read({ plan }: Seen, filed: readonly CorporateAction[]): Promise<Omit<KnownActions, "damaged">> {
+  #read({ plan }: Seen, filed: readonly CorporateAction[]): Promise<Omit<KnownActions, "damaged">> {
+    return this.#withBars(plan, async (bars) => {
+      const actions = observeActions(filed, await this.#events(bars));
+      const dividends = actionsThatHold(actions).filter(({ kind }) => kind === ACTION_KINDS.dividend);
+      return { actions, factors: adjustmentFactors(actions, await this.#closesBefore(bars, dividends)) };
+    });
+  }
+
+  /** Lends a view of all bars of a plan. */
+  async #withBars<Result>(plan: ReadPlan, use: (view: string) => Promise<Result>): Promise<Result> {
     const { engine } = this.#parts;
     this.#views += 1;
     const bars = `bars_of_actions_${this.#views}`;
     await engine.run(barsView(bars, plan));
     try {
-      const actions = observeActions(filed, await this.#events(bars));
-      const dividends = actionsThatHold(actions).filter(({ kind }) => kind === ACTION_KINDS.dividend);
-      return { actions, factors: adjustmentFactors(actions, await this.#closesBefore(bars, dividends)) };
+      return await use(bars);
     } finally {
       if (!engine.isClosed) await engine.run(`DROP VIEW ${bars}`);
     }

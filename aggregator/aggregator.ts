@@ -29,6 +29,7 @@ import { type MergedDay, mergeDay } from "./merge-day.ts";
 import { type AggregatorOptions, type AggregatorParts, openParts } from "./open-parts.ts";
 import { type OutputOptions, writeOutputFile } from "./output-file.ts";
 import type { QueryParameter } from "./reading-statement.ts";
+import type { RebuiltActions } from "./rebuild-actions.ts";
 import { sqlSources } from "./sql-sources.ts";
 import { SqlTables } from "./sql-tables.ts";
 import { Table } from "./table.ts";
@@ -186,6 +187,17 @@ export class Aggregator {
     if (from !== undefined && to !== undefined) checkedRange(from, to);
     const { actions } = await this.#open.actions.known("error");
     return actionsTable(actions, { symbols: symbols?.map(checkedSymbol), from, to, all });
+  }
+
+  /**
+   * Writes the files under `actions/` anew: what they hold, united with what all stored bars and the records of their
+   * changes say. Damaged files are replaced. Safe beside runs.
+   * @throws StoredFileError that names a file of bars that cannot be read; nothing is written then.
+   */
+  async rebuildActions(): Promise<RebuiltActions> {
+    const { actions, store } = this.#open;
+    const { rebuildActions } = await import("./rebuild-actions.ts");
+    return rebuildActions(store, await actions.ofBars());
   }
 
   /** Every load comes through here. */

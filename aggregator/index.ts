@@ -42,5 +42,6 @@ export { PeriodBars, type PeriodColumnName, type PeriodRow } from "./period-bars
 export { toMonthly, toWeekly } from "./periods.ts";
 export type { Progress, ProgressReport } from "./progress.ts";
 export type { QueryParameter } from "./reading-statement.ts";
+export type { RebuiltActions } from "./rebuild-actions.ts";
 export { type GrowthRow, growthOf, type ReturnRow, simpleReturns, totalReturns } from "./returns.ts";
 export { type PlainRow, Table } from "./table.ts";

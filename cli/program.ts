@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { InvalidInputError } from "../domain/errors.ts";
 import { printable, shorten } from "../domain/text.ts";
+import { actionsCommand } from "./actions.ts";
 import { backfillCommand } from "./backfill.ts";
 import { catchUpCommand } from "./catch-up.ts";
 import { inCommandTerms } from "./command-terms.ts";
@@ -49,6 +50,7 @@ export function makeProgram(terminal: Terminal): Command {
     catchUpCommand(terminal),
     statusCommand(terminal),
     showCommand(terminal),
+    actionsCommand(terminal),
     queryCommand(terminal),
     missingCommand(terminal),
     listingsCommand(terminal),

@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import type { BarColumnName, Bars } from "../aggregator/index.ts";
+import type { Adjustment, BarColumnName, Bars } from "../aggregator/index.ts";
 import { BAR_COLUMNS } from "../domain/bar-columns.ts";
 import { InvalidInputError } from "../domain/errors.ts";
 import { createTradingCalendar } from "../domain/trading-calendar.ts";
@@ -17,6 +17,7 @@ interface ShowOptions extends LibraryOptions {
   readonly to?: string;
   readonly symbol?: string[];
   readonly columns?: BarColumnName[];
+  readonly adjust: Adjustment;
   readonly limit?: number;
   readonly format: "table" | "csv" | "json";
   readonly json?: boolean;
@@ -27,6 +28,7 @@ Examples:
   asx show --date 2024-05-31
   asx show --date 2024-05-31 --symbol BHP --store s3://my-bucket
   asx show --from 2024-01-02 --to 2024-05-31 --symbol BHP --symbol CBA --columns close,volume
+  asx show --from 2024-01-02 --symbol BHP --columns close --adjust all
   asx show --from 2024-05-01 --format csv > may.csv
 
 What is lacking in the days that are shown is told on standard error.
@@ -50,6 +52,14 @@ export function showCommand(terminal: Terminal): Command {
     .option("--to <date>", "its last date, inclusive (default: the last finished trading day)", dateArgument)
     .option("--symbol <code>", "only this ASX code; may be given several times", moreSymbolsArgument)
     .option("--columns <names>", "only these besides symbol and date, such as close,volume", columnsArgument)
+    .addOption(
+      new Option(
+        "--adjust <for>",
+        "adjust prices for later splits, or for splits and dividends: docs/adjusted-prices.md",
+      )
+        .choices(["none", "splits", "all"])
+        .default("none"),
+    )
     .option(
       "--limit <n>",
       `at most so many bars (default: ${ROWS_SHOWN} as a table, else all)`,
@@ -69,6 +79,7 @@ async function show(options: ShowOptions, terminal: Terminal): Promise<void> {
   await withAggregator(options, terminal, async (aggregator) => {
     const bars = await aggregator.loadDateRange(range.from, range.to, {
       symbols: options.symbol,
+      adjust: options.adjust,
       columns: options.columns ?? (isTable(options) ? SHOWN_COLUMNS : undefined),
     });
     // It tells a date that is not stored from one without a session.
@@ -125,6 +136,7 @@ function tellWhatLacks(bars: ShownBars, { range, options }: Shown, { stderr, exi
     const why = isOneDay ? `; npx asx status --date ${from}${where} --json says why` : "";
     writeLine(stderr, `${without.join(", ")} ${without.length === 1 ? "has" : "have"} no bar ${days}${why}.`);
   }
+  for (const left of coverage.notAdjusted) writeLine(stderr, `Not adjusted for a dividend: ${left}.`);
   if (isShort && isOneDay) writeLine(stderr, `${dayWarning(from, bars)}: see ${see}`);
   else if (isShort) writeLine(stderr, `${coverage}\nSee ${see}`);
   if (bars.length === 0 && coverage.days.length > 0) exit(EXIT_CODES.failed);
