@@ -20,7 +20,7 @@ const MOST_CANDLES = 120;
 
 const asx = await Aggregator.open(store);
 try {
-  const bars = await asx.loadAll();
+  const bars = await asx.loadAll({ adjust: "splits" });
   if (bars.length === 0) throw new Error(`${store} holds no bars; in a clone of asx-eod: npm run sample`);
   const candles = bars.of(symbol).slice(-MOST_CANDLES);
   if (candles.length === 0) throw new Error(`${store} holds no bar of ${symbol}; name a symbol that it has`);

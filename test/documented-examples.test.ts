@@ -50,3 +50,9 @@ it("the notebook page's examples run one after the other as they are written", a
   expect(printed).toMatch(/curated\/bars-2024-05-31-[0-9a-f]{16}\.parquet 2 1/);
   expect(printed).toMatch(/curated\/bars-2024-[0-9a-f]{16}\.parquet/);
 });
+
+it("the page of adjusted prices runs as it is written", async () => {
+  const printed = await run(codeOf("docs/adjusted-prices.md"));
+  expect(printed.match(/symbol: 'BHP'/g)?.length).toBeGreaterThanOrEqual(2);
+  expect(printed).toMatch(/close: \d/);
+});

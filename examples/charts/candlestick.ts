@@ -1,9 +1,8 @@
 import type { Bars } from "asx-eod";
 import { type Chart, COLOURS, titleOf } from "./chart.ts";
-import { type BasisColumn, basisOf } from "./one-basis.ts";
 
 /** The columns that {@link candlestickChart} needs. */
-export type CandlestickColumn = BasisColumn | "open" | "high" | "low" | "volume";
+export type CandlestickColumn = "symbol" | "date" | "open" | "high" | "low" | "close" | "volume";
 
 /** What stands in the place of a candle, and of a volume, on a day without a bar: nothing, but its room. */
 const NO_CANDLE = ["-", "-", "-", "-"];
@@ -12,23 +11,21 @@ const NO_VOLUME = "-";
 /**
  * Candlesticks of one symbol with its volume below. Every trading day between the first bar and the last has its place: it
  * stays empty where the symbol has no bar, and the bars' coverage says whether the day is stored. Prices as traded, in AUD for shares as they are after the last split; dividends are not taken out.
- * @param bars of one symbol, in order of date: `bars.of("BHP")`.
+ * @param bars of one symbol, in order of date, loaded with `adjust: "splits"`: `bars.of("BHP")`.
  */
 export function candlestickChart(bars: Bars<CandlestickColumn>): Chart {
-  const { prices } = basisOf(bars);
   const rowsOfDates = new Map(Array.from(bars.date, (_, row) => [bars.dateAt(row), row]));
   const dates = tradingDays(bars, [...rowsOfDates.keys()]);
   const rows = dates.map((date) => {
     const row = rowsOfDates.get(date);
     if (row === undefined) return { candle: NO_CANDLE, volume: NO_VOLUME };
-    const factor = prices[row] ?? Number.NaN;
     const [open = Number.NaN, close = Number.NaN, low = Number.NaN, high = Number.NaN] = [
       bars.open,
       bars.close,
       bars.low,
       bars.high,
-    ].map((column) => roundedPrice((column[row] ?? Number.NaN) * factor));
-    return { candle: [open, close, low, high], volume: (bars.volume[row] ?? 0) / factor };
+    ].map((column) => roundedPrice(column[row] ?? Number.NaN));
+    return { candle: [open, close, low, high], volume: bars.volume[row] ?? 0 };
   });
   const title = `${bars.symbols.join(", ") || "no bars"}, daily bars${dates.length > 0 ? `, ${dates[0]} to ${dates.at(-1)}` : ""}`;
   return {

@@ -1,9 +1,8 @@
 import type { Bars } from "asx-eod";
 import { type Chart, COLOURS, titleOf } from "./chart.ts";
-import { type BasisColumn, basisOf } from "./one-basis.ts";
 
 /** The columns that {@link equalWeightIndex} needs. */
-export type IndexColumn = BasisColumn | "adjusted_close";
+export type IndexColumn = "symbol" | "date" | "adjusted_close";
 
 /** One day of an index. */
 export interface IndexDay {
@@ -22,16 +21,16 @@ export interface IndexDay {
  * Returns are those of adjusted closes, so dividends are reinvested and splits are no gains. A symbol without a bar on a
  * day is not in that day's mean; what happened meanwhile is in its return on the day it trades again. A new symbol counts
  * from its second bar. Where the store lacks a whole day, the next day's return spans both.
+ * @param bars on one basis: loaded with `adjust`.
  */
 export function equalWeightIndex(bars: Bars<IndexColumn>): IndexDay[] {
   const days = new Map<number, { sum: number; symbols: number }>();
   for (const date of new Set(bars.date)) days.set(date, { sum: 0, symbols: 0 });
   for (const symbol of bars.symbols) {
     const own = bars.of(symbol);
-    const { adjusted } = basisOf(own);
     let before = Number.NaN;
     for (let row = 0; row < own.length; row += 1) {
-      const price = (own.adjusted_close[row] ?? Number.NaN) * (adjusted[row] ?? 1);
+      const price = own.adjusted_close[row] ?? Number.NaN;
       if (!(price > 0)) continue; // the provider gave no adjusted close
       const day = days.get(own.date[row] ?? Number.NaN);
       if (day !== undefined && before > 0) {

@@ -1,8 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Aggregator } from "../../aggregator/index.ts";
+import { rebuildActions } from "../../aggregator/rebuild-actions.ts";
 import { observeActions } from "../../domain/corporate-action.ts";
+import { reviseBar } from "../../domain/revision.ts";
 import { encodeActionsCsv } from "../../stores/actions-csv.ts";
 import { type BarStore, barOf, openBarStore } from "../support/bar-store.ts";
+import { createMemoryStore } from "../support/memory-store.ts";
 import { putBatch, putRun, S3_ENVIRONMENT, type S3Bars, barOf as s3Bar, startS3Bars } from "../support/s3-bars.ts";
 
 const [MON, TUE, WED] = ["2024-05-27", "2024-05-28", "2024-05-29"] as const;
@@ -87,6 +90,85 @@ describe("the table of actions", () => {
     [{ kind: "split" }, "kind"],
   ])("refuses %j", async (options, message) => {
     await expect(opened.aggregator.actions(options)).rejects.toThrow(message);
+  });
+});
+
+describe("rebuilding the table of actions", () => {
+  let opened: BarStore;
+  beforeEach(async () => {
+    opened = await openBarStore();
+    const entry = await opened.putBars([barOf("NAB", { date: TUE, dividend: 0.84, splitRatio: null })], 0, TUE);
+    await opened.putSummary([entry], ["NAB"], { date: TUE });
+  });
+  afterEach(() => opened.close());
+
+  const text = async () => new TextDecoder().decode(await opened.bytesOf("actions/2024.csv"));
+
+  it("makes the folder again from bars and the records of their changes, and then has nothing to do", async () => {
+    const before = barOf("NAB", {
+      date: TUE,
+      dividend: 0.8,
+      splitRatio: null,
+      fetchTimestamp: Date.parse(`${TUE}T09:30Z`),
+    });
+    const revision = reviseBar(before, barOf("NAB", { date: TUE, dividend: 0.84, splitRatio: null }));
+    const record = { version: 1, date: TUE, revisions: [revision] };
+    await opened.store.put(`revisions/${TUE}-batch-0.json`, new TextEncoder().encode(JSON.stringify(record)));
+    expect(await opened.aggregator.rebuildActions()).toEqual({
+      actions: 2,
+      written: ["actions/2024.csv"],
+      damaged: [],
+    });
+    const fetched = "2024-05-31T09:40:00.123Z";
+    expect(await text()).toBe(
+      [
+        "symbol,ex_date,kind,value,first_seen,last_confirmed,superseded_at",
+        `NAB,${TUE},dividend,0.8,${TUE}T09:30:00.000Z,${TUE}T09:30:00.000Z,${fetched}`,
+        `NAB,${TUE},dividend,0.84,${fetched},${fetched},`,
+        "",
+      ].join("\n"),
+    );
+    expect(await opened.aggregator.rebuildActions()).toEqual({ actions: 2, written: [], damaged: [] });
+  });
+
+  it("keeps what the files hold", async () => {
+    await opened.store.put("actions/2024.csv", FILE);
+    await opened.aggregator.rebuildActions();
+    expect((await text()).split("\n").map((line) => line.slice(0, 3))).toEqual(["sym", "BHP", "BHP", "CBA", "NAB", ""]);
+  });
+
+  it("tells of a damaged file, and writes it anew", async () => {
+    await opened.store.put("actions/2024.csv", new TextEncoder().encode("damaged"));
+    const { written, damaged } = await opened.aggregator.rebuildActions();
+    expect([written, damaged]).toEqual([
+      ["actions/2024.csv"],
+      [expect.stringContaining("actions/2024.csv is damaged")],
+    ]);
+    expect(await linesOf(opened.aggregator)).toEqual([`NAB ${TUE} dividend 0.84`]);
+  });
+
+  it("begins again where a run records meanwhile, and loses nothing", async () => {
+    const own = createMemoryStore();
+    const replace = own.replace.bind(own);
+    let isFirst = true;
+    own.replace = async (...args) => {
+      if (isFirst) await own.put("actions/2024.csv", FILE);
+      isFirst = false;
+      await replace(...args);
+    };
+    const known = observeActions(
+      [],
+      [
+        {
+          symbol: "NAB",
+          span: { from: TUE, to: TUE },
+          answeredAt: SEEN,
+          dividends: new Map([[TUE, 1]]),
+          splits: new Map(),
+        },
+      ],
+    );
+    expect(await rebuildActions(own, known)).toMatchObject({ actions: 4 });
   });
 });
 

@@ -1,10 +1,13 @@
 import { describe, expect, it } from "vitest";
-import type { BarRow } from "../../aggregator/bars.ts";
+import { adjustBars } from "../../aggregator/adjust-bars.ts";
+import { type BarRow, Bars } from "../../aggregator/bars.ts";
+import { adjustmentFactors } from "../../domain/adjustment.ts";
+import { BAR_COLUMNS } from "../../domain/bar-columns.ts";
+import { observeActions } from "../../domain/corporate-action.ts";
 import { createTradingCalendar } from "../../domain/trading-calendar.ts";
 import { addDays } from "../../domain/trading-date.ts";
 import { candlestickChart } from "../../examples/charts/candlestick.ts";
 import { equalWeightIndex } from "../../examples/charts/equal-weight-index.ts";
-import { basisOf } from "../../examples/charts/one-basis.ts";
 import { createSyntheticMarket } from "../../sandbox/synthetic-market.ts";
 import { barsOfRows } from "../support/bars-of-rows.ts";
 
@@ -22,12 +25,33 @@ function evening(date: string): Date {
   return new Date(`${date}T09:30:00Z`);
 }
 
+/** Bars of rows, on one basis as a load with `adjust` gives them. */
+function onOneBasis(rows: readonly BarRow[]): Bars {
+  const bars = barsOfRows(rows);
+  const actions = observeActions(
+    [],
+    rows.map(({ symbol, date, fetch_timestamp, dividend, split_ratio }) => ({
+      ...{ symbol, span: { from: date, to: date }, answeredAt: fetch_timestamp.getTime() },
+      dividends: new Map(dividend === null ? [] : [[date, dividend]]),
+      splits: new Map(split_ratio === null ? [] : [[date, split_ratio]]),
+    })),
+  );
+  const closes = actions.flatMap(({ symbol, exDate }) => {
+    const before = rows.findLast((other) => other.symbol === symbol && other.date < exDate);
+    if (before === undefined) return [];
+    const { date, close, fetch_timestamp } = before;
+    return [{ symbol, exDate, date, close, fetchedAt: fetch_timestamp.getTime() }];
+  });
+  const names = BAR_COLUMNS.map(({ name }) => name);
+  return new Bars(adjustBars(bars.columns, "splits", names, adjustmentFactors(actions, closes)), bars.coverage);
+}
+
 function levels(rows: readonly BarRow[]): [string, number, number][] {
-  return equalWeightIndex(barsOfRows(rows)).map(({ date, level, symbols }) => [
-    date,
-    Number(level.toFixed(9)),
-    symbols,
-  ]);
+  return levelsOf(barsOfRows(rows));
+}
+
+function levelsOf(bars: Bars): [string, number, number][] {
+  return equalWeightIndex(bars).map(({ date, level, symbols }) => [date, Number(level.toFixed(9)), symbols]);
 }
 
 describe("the equal-weight index", () => {
@@ -90,11 +114,11 @@ describe("bars that were fetched day by day", () => {
   ];
 
   it("lose nothing by a split", () => {
-    expect(levels(split).map(([, level]) => level)).toEqual([100, 100, 110]);
+    expect(levelsOf(onOneBasis(split)).map(([, level]) => level)).toEqual([100, 100, 110]);
   });
 
   it("make candles and volumes of one basis", () => {
-    const { series } = candlestickChart(barsOfRows(split)).option;
+    const { series } = candlestickChart(onOneBasis(split)).option;
     expect(series).toMatchObject([
       {
         data: [
@@ -112,14 +136,15 @@ describe("bars that were fetched day by day", () => {
       row("AAA", "2024-05-30", 10, { fetch_timestamp: evening("2024-05-30") }),
       row("AAA", "2024-05-31", 9, { dividend: 1, fetch_timestamp: evening("2024-05-31") }),
     ];
-    expect(levels(rows).at(-1)).toEqual(["2024-05-31", 100, 1]);
+    expect(levelsOf(onOneBasis(rows)).at(-1)).toEqual(["2024-05-31", 100, 1]);
   });
 
-  it("stay as they are where they were fetched after all that happened", () => {
-    const { prices, adjusted } = basisOf(
-      barsOfRows([row("AAA", "2024-05-30", 10), row("AAA", "2024-05-31", 9, { dividend: 1, split_ratio: 5 })]),
-    );
-    expect([...prices, ...adjusted]).toEqual([1, 1, 1, 1]);
+  it("stay as they are where they were fetched after all that happened, but for the dividend", () => {
+    const bars = onOneBasis([
+      row("AAA", "2024-05-30", 10),
+      row("AAA", "2024-05-31", 9, { dividend: 1, split_ratio: 5 }),
+    ]);
+    expect([...bars.close, ...bars.volume, ...bars.adjusted_close]).toEqual([10, 9, 100, 100, 9, 9]);
   });
 
   it("give the same index as the same bars fetched at once, with dividends and splits of a made-up market", () => {
@@ -148,7 +173,7 @@ describe("bars that were fetched day by day", () => {
     const dividends = [...atOnce.values()].filter(({ dividend }) => dividend !== null);
     expect([splits.length, dividends.length]).toEqual([3, 5]);
     const [one, other] = [daily, atOnce].map((rows) =>
-      levels([...rows.keys()].sort().flatMap((key) => rows.get(key) ?? [])),
+      levelsOf(onOneBasis([...rows.keys()].sort().flatMap((key) => rows.get(key) ?? []))),
     );
     expect(one?.map(([date, , count]) => [date, count])).toEqual(other?.map(([date, , count]) => [date, count]));
     for (const [index, [, level]] of (one ?? []).entries())
