@@ -206,10 +206,13 @@ export class Aggregator {
     const choice = await chooseListings(options.symbols, () => listed.history());
     const question = questionOf(range, { ...options, symbols: choice.symbols });
     const { adjust = "none" } = options;
+    const online = listed.known(); // beside the reading: it takes a request of its own
+    void online.catch(() => undefined); // nobody waits for it where the reading fails
     const { bars, seen } = await (adjust === "none"
       ? reader.bars(question)
       : loadAdjusted(this.#open, question, adjust));
-    return { bars: barsOfListings(bars, choice, await listed.known(seen.offlineSince !== null)), seen };
+    const state = await (seen.offlineSince === null ? online : listed.known(true));
+    return { bars: barsOfListings(bars, choice, state), seen };
   }
 
   /**

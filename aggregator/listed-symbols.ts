@@ -1,6 +1,6 @@
 import pLimit from "p-limit";
 import * as z from "zod";
-import { StoredFileError, StoreRefusedError } from "../domain/errors.ts";
+import { AsxEodError, StoredFileError } from "../domain/errors.ts";
 import { addLists, type DatedList } from "../domain/listing-history.ts";
 import { EMPTY_LISTING_STATE, type ListingState } from "../domain/listings-file.ts";
 import { parseSymbolsKey, symbolsKey, symbolsPrefix } from "../domain/object-keys.ts";
@@ -19,6 +19,8 @@ const list = z.object({ mark: z.string(), csv: z.string() });
 const LISTING = "symbols/dates.json";
 /** Lists that are read at once where they are folded here. */
 const LISTS_AT_ONCE = 16;
+/** How long loads take what they know of the file, which changes once a day, for granted. */
+const KNOWN_FOR_MS = 60_000;
 
 /** What the lists are read from and with. */
 export interface ListedSymbolsParts {
@@ -33,6 +35,8 @@ export interface ListedSymbolsParts {
 export class ListedSymbols {
   readonly #parts: ListedSymbolsParts;
   readonly #file: ListingFileReader;
+  /** The file as it was seen last, and when. */
+  #known: { readonly atMs: number; readonly state: ListingState | undefined } | undefined;
   /** What was folded last, and of which lists. */
   #folded: { readonly of: string; readonly state: ListingState } | undefined;
 
@@ -76,14 +80,19 @@ export class ListedSymbols {
   }
 
   /**
-   * The listings as the store's file has them, in one request; undefined where there is none that can be read.
+   * The listings as the store's file has them, in one request a minute at most; undefined where there is none that can be
+   * read. It never throws: a load goes without them.
    * @param isOffline whether the store was just found out of reach: it is not asked again.
    */
-  async known(isOffline: boolean): Promise<ListingState | undefined> {
+  async known(isOffline = false): Promise<ListingState | undefined> {
+    const atMs = this.#parts.now();
+    if (this.#known !== undefined && atMs - this.#known.atMs < KNOWN_FOR_MS) return this.#known.state;
     try {
-      return (await this.#file.read(isOffline))?.state;
+      const state = (await this.#file.read(isOffline))?.state;
+      if (!isOffline) this.#known = { atMs, state };
+      return state;
     } catch (error) {
-      if (isUnreached(error) || error instanceof StoreRefusedError) return undefined;
+      if (error instanceof AsxEodError) return undefined;
       throw error;
     }
   }

@@ -127,6 +127,7 @@ describe("coverage", () => {
       unverified: [],
       notAdjusted: [],
       offlineSince: null,
+      reusedCodes: [],
     });
   });
 });
