@@ -17,7 +17,7 @@ export function createRunSummary(environment: Environment, runtime: Runtime): Ha
   const calendar = createTradingCalendar(config.marketClosures);
   return createHandler<RunDigest | BackfillDigest>(NAME, runtime, (event) =>
     isOfBackfill(event)
-      ? summariseBackfill(parseInput(backfillSummaryEvent, event, "event"), { runtime })
+      ? summariseBackfill(parseInput(backfillSummaryEvent, event, "event"), { calendar, runtime })
       : summariseRun(parseInput(runSummaryEvent, event, "event"), { calendar, runtime }),
   );
 }

@@ -11,6 +11,7 @@ import { spanName } from "../../domain/date-span.ts";
 import { messageOf } from "../../domain/errors.ts";
 import { backfillKey, parsePendingKey, pendingFolder } from "../../domain/object-keys.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
+import { createTradingCalendar, type TradingCalendar } from "../../domain/trading-calendar.ts";
 import { releaseRunLock, resumeRunLocks } from "../runtime/run-lock.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import {
@@ -30,6 +31,7 @@ import {
   NOTHING_NAMED,
 } from "./backfill-outcomes.ts";
 import { describeBackfill } from "./describe-backfill.ts";
+import { keepListings } from "./keep-listings.ts";
 import { nextRound } from "./plan-redrive.ts";
 import { upstreamOf } from "./summarise-session.ts";
 
@@ -38,6 +40,8 @@ const AT_ONCE = 4;
 
 /** What summarising a backfill needs. */
 export interface SummariseBackfillOptions {
+  /** Default: the calendar by the exchange's published rules. */
+  readonly calendar?: TradingCalendar;
   readonly runtime: Omit<Runtime, "fetch" | "random">;
 }
 
@@ -50,7 +54,7 @@ export interface SummariseBackfillOptions {
  */
 export async function summariseBackfill(
   event: BackfillSummaryEvent,
-  { runtime }: SummariseBackfillOptions,
+  { calendar = createTradingCalendar(), runtime }: SummariseBackfillOptions,
 ): Promise<BackfillDigest> {
   const { store, clock, metrics, logger } = runtime;
   const { backfill: span, run } = event;
@@ -87,6 +91,7 @@ export async function summariseBackfill(
   const redrive = isUnfinished ? nextRound(event, run && { ...run, upstream: record.upstream }) : null;
   if (redrive === null) {
     measureBackfill(record, metrics);
+    await keepListings({ backfills: [record] }, { calendar, runtime });
     await unlessTrouble(runtime, subject, () => removeLeftovers(store, record));
     if (run !== undefined) await unlessTrouble(runtime, subject, () => releaseRunLock(store, subject, run.id, clock));
   }
