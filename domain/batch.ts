@@ -263,7 +263,7 @@ export type BatchEvent = z.infer<typeof batchEvent>;
 /** How many unfinished symbols a batch result names: the message stays small even when all of them failed. */
 export const UNFINISHED_NAMED = 3;
 
-/** How many earlier sessions a batch result names: those of all batches together have to stay small. */
+/** Most earlier sessions that a batch result names: those of all batches together have to stay small. */
 export const EARLIER_NAMED = 4;
 
 /** What a batch that catches up did to an earlier session. */
@@ -302,10 +302,10 @@ export const batchResult = z.object({
   unfinished: z.array(symbolReport).max(UNFINISHED_NAMED),
   /** Stored bars of the date that were replaced because the provider had changed them. */
   revised: z.number().int().nonnegative().default(0),
-  /** The newest few of the sessions before the date to which something was added. */
+  /** Sessions before the date to which something was added; none where they are too many to be named. */
   earlier: z.array(earlierSession).default([]),
-  /** The same of the sessions before those, all together; absent where there is none. */
-  older: earlierSession.omit({ date: true }).extend({ sessions: z.number().int().positive() }).optional(),
+  /** All of them together, where they are too many. */
+  filled: earlierSession.omit({ date: true }).extend({ sessions: z.number().int().positive() }).optional(),
   /** Symbols that a batch which catches up could not read again, although they have an outcome that stands. */
   unread: z.number().int().nonnegative().default(0),
   upstream: upstreamCounters.default(NOTHING_ASKED),

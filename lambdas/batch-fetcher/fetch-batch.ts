@@ -165,13 +165,12 @@ function wasAsked(fetched: FetchedSessions): boolean {
   return [...fetched.values()].at(-1)?.report.outcome !== "deferred";
 }
 
-/** The newest few sessions by themselves, the rest together: the messages of all batches together have to stay small. */
-function inShort(earlier: BatchResult["earlier"]): Pick<BatchResult, "earlier" | "older"> {
-  const older = earlier.slice(0, -EARLIER_NAMED);
-  if (older.length === 0) return { earlier };
-  const added = older.reduce((sum, session) => sum + session.added, 0);
-  const revised = older.reduce((sum, session) => sum + session.revised, 0);
-  return { earlier: earlier.slice(-EARLIER_NAMED), older: { sessions: older.length, added, revised } };
+/** Sessions by themselves while they are few, else all together. */
+function inShort(earlier: BatchResult["earlier"]): Pick<BatchResult, "earlier" | "filled"> {
+  if (earlier.length <= EARLIER_NAMED) return { earlier };
+  const added = earlier.reduce((sum, session) => sum + session.added, 0);
+  const revised = earlier.reduce((sum, session) => sum + session.revised, 0);
+  return { earlier: [], filled: { sessions: earlier.length, added, revised } };
 }
 
 /**

@@ -70,17 +70,18 @@ export async function planSession(
   const finished = new Map((hasBar ? finals : []).map((report) => [report.symbol, report]));
   const doubted = new Set((hasBar ? [] : finals).map(({ symbol }) => symbol));
   const listed =
-    summary === undefined || isAsked || !knowsListing(summary)
-      ? undefined
-      : new Set(summary.outcomes.map(({ symbol }) => symbol));
+    summary === undefined || isAsked || !knowsListing(summary) ? undefined : batchSymbols(symbols, summary);
   const isListed = (symbol: string): boolean => (isAsked ? isOfList : listed === undefined || listed.has(symbol));
+  const failedBefore = symbolsThatFailed(day);
+  const kept = { files: filesOf(day, key, new Set(symbols)) };
+  const isRepeated = repeatedIn(summary);
   const counts = ({ bar, report }: FetchedSymbol): boolean => bar !== undefined || isListed(report.symbol);
 
   return {
     date,
     key,
     finished,
-    failedBefore: symbolsThatFailed(day),
+    failedBefore,
     lacks: (symbol) => isListed(symbol) && !finished.has(symbol),
     reportOf(symbol, sessions) {
       const now = sessions?.get(date);
@@ -90,8 +91,8 @@ export async function planSession(
     store: (fetched, runtime) =>
       storeSession(
         {
-          ...{ key, day, source, doubted, takesRevisions, needsFile: isAsked },
-          mayWithdraw: (symbol) => isRepeated(symbol, summary) && knowsOtherSession(fetched.get(symbol), date),
+          ...{ key, day: kept, source, doubted, takesRevisions, needsFile: isAsked },
+          mayWithdraw: (symbol) => isRepeated(symbol) && knowsOtherSession(fetched.get(symbol), date),
           fetched: [...fetched.values()].flatMap((sessions) => sessions.get(date) ?? []).filter(counts),
         },
         runtime,
@@ -99,16 +100,26 @@ export async function planSession(
   };
 }
 
+/** Of a batch's symbols those that the summary of a session knows. */
+function batchSymbols(symbols: readonly string[], { outcomes }: RunSummary): Set<string> {
+  const known = new Set(outcomes.map(({ symbol }) => symbol));
+  return new Set(symbols.filter((symbol) => known.has(symbol)));
+}
+
+/** The batch's own file, and those with bars of its symbols: a plan of many sessions keeps no others in memory. */
+function filesOf({ files }: StoredDay, key: string, symbols: ReadonlySet<string>): StoredDay["files"] {
+  return files.filter((file) => file.key === key || file.contents.bars.some(({ symbol }) => symbols.has(symbol)));
+}
+
 /**
  * Whether a stored bar was found to be that of the session before again, by itself or with the whole day: of such a bar
  * the provider may have none when it has recovered. Every other bar that is stored is the record.
  */
-function isRepeated(symbol: string, summary: RunSummary | undefined): boolean {
+function repeatedIn(summary: RunSummary | undefined): (symbol: string) => boolean {
   const { findings = [], suspects = [] } = summary?.quality ?? {};
-  return (
-    findings.some(({ gate, stops }) => stops && gate === DAY_GATES.repeated) ||
-    suspects.some((suspect) => suspect.symbol === symbol && suspect.kind === SUSPECT_KINDS.repeated)
-  );
+  const isDay = findings.some(({ gate, stops }) => stops && gate === DAY_GATES.repeated);
+  const repeated = new Set(suspects.filter(({ kind }) => kind === SUSPECT_KINDS.repeated).map(({ symbol }) => symbol));
+  return (symbol) => isDay || repeated.has(symbol);
 }
 
 /** Whether the answer had a bar of another session: one without any says nothing about this one. */

@@ -20,8 +20,8 @@ const LONGEST_WAIT_MS = 200;
 export interface SessionToStore {
   /** Key of the batch's own file. */
   readonly key: string;
-  /** The date as it was read before. */
-  readonly day: StoredDay;
+  /** The date's files as they were read before: the batch's own, and those with bars of its symbols. */
+  readonly day: Pick<StoredDay, "files">;
   readonly fetched: readonly FetchedSymbol[];
   /** Where the bars came from. */
   readonly source: string;
