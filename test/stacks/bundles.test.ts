@@ -166,7 +166,7 @@ describe("the built Lambdas", () => {
         requests: 2,
       }),
     );
-    // Every metric of a Lambda's list is emitted, but for the statuses that this run did not have and the lag of a date long past.
+    // Every metric of a Lambda's list is emitted, but for the statuses that this run did not have, the lag of a date long past and those of backfills.
     expect(emittedMetrics(update, "symbol-updater")).toEqual(metricsOf("symbol-updater"));
     expect(emittedMetrics(batch, "batch-fetcher")).toEqual(metricsOf("batch-fetcher"));
     const absent = ["runPartial", "runFailed", "runMarketClosed", "latestDayComplete", "dataLag"];
