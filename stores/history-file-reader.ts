@@ -27,13 +27,7 @@ const dateRows = z.array(z.object({ date: z.date() }));
  */
 export async function readHistoryFacts(key: string, bytes: Uint8Array): Promise<HistoryFacts> {
   try {
-    const span = parseHistoryKey(key);
-    if (span === undefined) throw new Error("its key is none of a backfill");
-    checkFrame(bytes);
-    if (checkSeal(bytes) !== "intact") throw new Error("its bytes are not those it was written with");
-    const file = new Uint8Array(bytes).buffer;
-    const metadata = parquetMetadata(file);
-    const entries = new Map(metadata.key_value_metadata?.map(({ key: name, value = "" }) => [name, value]));
+    const { span, file, metadata, entries } = openSealed(key, bytes);
     const rows = Number(metadata.num_rows);
     const dated = rows === 0 ? [] : await parquetReadObjects({ file, metadata, columns: ["date"] });
     const days = new Map<string, number>();
@@ -50,9 +44,37 @@ export async function readHistoryFacts(key: string, bytes: Uint8Array): Promise<
       days,
     };
   } catch (cause) {
-    throw new StoredFileError(
-      `${key} is damaged or no file of a backfill: ${messageOf(cause)}; restore it, or delete it with the backfill's record and run the backfill again`,
-      { cause },
-    );
+    throw damaged(key, cause);
   }
+}
+
+/**
+ * The name of the price source of a file of a backfill, without a look at its rows.
+ * @throws StoredFileError that names the key, for anything that is not such a file.
+ */
+export function readHistorySource(key: string, bytes: Uint8Array): string {
+  try {
+    return z.string().parse(openSealed(key, bytes).entries.get(SOURCE_METADATA_KEY));
+  } catch (cause) {
+    throw damaged(key, cause);
+  }
+}
+
+/** Nothing in a file is trusted before its seal was found intact. */
+function openSealed(key: string, bytes: Uint8Array) {
+  const span = parseHistoryKey(key);
+  if (span === undefined) throw new Error("its key is none of a backfill");
+  checkFrame(bytes);
+  if (checkSeal(bytes) !== "intact") throw new Error("its bytes are not those it was written with");
+  const file = new Uint8Array(bytes).buffer;
+  const metadata = parquetMetadata(file);
+  const entries = new Map(metadata.key_value_metadata?.map(({ key: name, value = "" }) => [name, value]));
+  return { span, file, metadata, entries };
+}
+
+function damaged(key: string, cause: unknown): StoredFileError {
+  return new StoredFileError(
+    `${key} is damaged or no file of a backfill: ${messageOf(cause)}; restore it, or delete it with the backfill's record and run the backfill again`,
+    { cause },
+  );
 }

@@ -53,7 +53,8 @@ export async function fetchHistory(event: HistoryBatchEvent, options: FetchBatch
   const key = historyKey({ ...span, batchNumber });
   const stored = await readStoredBackfill(store, span);
   await refuseOtherHistory(store, stored, source.name);
-  const written = await readHistoryFile(store, { key, batchNumber });
+  const listed = stored.files.find((file) => file.key === key);
+  const written = listed === undefined ? undefined : await readHistoryFile(store, listed);
   if (written !== undefined) {
     const result = resultOfStored(written, symbols);
     await removePending(written.facts.reports, event, runtime);

@@ -4,7 +4,7 @@ import { InvalidInputError } from "../../domain/errors.ts";
 import { backfillKey, historyFilesPrefix, parseHistoryKey } from "../../domain/object-keys.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
 import { parseBackfillRecord } from "../../domain/parse-backfill-record.ts";
-import { type HistoryFacts, readHistoryFacts } from "../../stores/history-file-reader.ts";
+import { type HistoryFacts, readHistoryFacts, readHistorySource } from "../../stores/history-file-reader.ts";
 import { sha256 } from "../../stores/sha256.ts";
 
 /** What is stored of a backfill, without what its files say. */
@@ -79,11 +79,12 @@ export async function readHistoryFile(
  * @throws InvalidInputError where the record, or where there is none a stored file, is of another source.
  */
 export async function refuseOtherHistory(store: ObjectStore, stored: StoredBackfill, source: string): Promise<void> {
+  const recorded = stored.record?.source ?? undefined;
   const [first] = stored.files;
-  const known =
-    stored.record?.source ?? (first === undefined ? undefined : (await readHistoryFile(store, first))?.facts.source);
+  const bytes = recorded === undefined && first !== undefined ? await store.get(first.key) : undefined;
+  const known = first === undefined || bytes === undefined ? recorded : readHistorySource(first.key, bytes);
   if (known === undefined || known === source) return;
   throw new InvalidInputError(
-    `${stored.record?.source == null ? first?.key : "the backfill's record"} is of another source (${known}, this run has ${source}); use another store, so that made-up and real bars are not mixed`,
+    `${first?.key ?? "the backfill's record"} is of another source (${known}, this run has ${source}); use another store, so that made-up and real bars are not mixed`,
   );
 }
