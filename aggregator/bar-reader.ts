@@ -211,7 +211,7 @@ export class BarReader {
     const file = filesOf(plan).find(({ path }) => error.message.includes(path));
     if (file === undefined) return error;
     return new StoredFileError(
-      `${this.#parts.store.locate(file.key)} cannot be read: ${error.message}; restore it, or delete it and run the date again`,
+      `${this.#parts.store.locate(file.key)} cannot be read: ${error.message}; restore it, or delete it and run its date or backfill again`,
       { cause: error },
     );
   }

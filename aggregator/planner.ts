@@ -6,9 +6,9 @@ import type { CuratedFile } from "./curated-manifest.ts";
 import type { HistoryFiles } from "./history-files.ts";
 import { datesThatMayRepeat, overlapTest, planHistory } from "./history-plan.ts";
 import type { RowCounts } from "./history-rows.ts";
-import { sourceSums, withHistorySums } from "./history-sums.ts";
+import { withHistorySums } from "./history-sums.ts";
 import type { RawFileSet, RawFiles } from "./raw-files.ts";
-import { historyOf, type ReadPlan, type ReadyCurated } from "./read-plan.ts";
+import type { ReadPlan, ReadyCurated } from "./read-plan.ts";
 import { backfillsByDate, type StoredDay, storedDays } from "./stored-days.ts";
 
 /** Up to so many dates, their small files are read in less time than a year's file is looked through. */
@@ -54,39 +54,10 @@ export class Planner {
     const { history, bad, lacking } = await planHistory(rest, historyFiles);
     const mayRepeat = datesThatMayRepeat(raw.ready, rest);
     const rows = new Map(days.map(({ date }) => [date, 0]));
-    const add = (date: string, count: number): unknown => rows.set(date, (rows.get(date) ?? 0) + count);
-    for (const { date, rows: count } of raw.ready) add(date, count);
-    for (const { date, backfills } of rest) for (const each of backfills) add(date, each.days[date] ?? 0);
     for (const { file, wanted } of curated.ready) for (const date of wanted) rows.set(date, file.days[date]?.rows ?? 0);
-    const unsure = new Set([...mayRepeat, ...lacking]);
-    if (unsure.size > 0) {
-      const rawOf = Map.groupBy(raw.ready, ({ date }) => date);
-      const sums = new Map(
-        rest
-          .filter(({ date }) => mayRepeat.has(date) && !lacking.has(date))
-          .map(({ date, backfills }) => [date, sourceSums(rawOf.get(date) ?? [], backfills)]),
-      );
-      const known = await rowCounts.remembered(sums);
-      const isUnknown = (date: string): boolean => unsure.has(date) && !known.has(date);
-      for (const date of unsure) rows.set(date, known.get(date) ?? 0);
-      if ([...unsure].some(isUnknown)) {
-        const sources = {
-          raw: raw.ready.filter(({ date }) => isUnknown(date)),
-          history: historyOf(history, isUnknown),
-          curated: [],
-        };
-        const counted = await rowCounts.count(sources, new Map([...sums].filter(([date]) => isUnknown(date))));
-        for (const [date, count] of counted) rows.set(date, count);
-      }
-    }
-    return {
-      raw: raw.ready,
-      history,
-      curated: curated.ready,
-      mayRepeat,
-      rows,
-      bad: [...raw.bad, ...bad, ...curated.bad],
-    };
+    const read = { raw: raw.ready, history, mayRepeat };
+    for (const [date, count] of await rowCounts.ofDays(rest, { ...read, lacking })) rows.set(date, count);
+    return { ...read, curated: curated.ready, rows, bad: [...raw.bad, ...bad, ...curated.bad] };
   }
 
   /**
