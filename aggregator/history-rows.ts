@@ -1,5 +1,6 @@
 import { fromEpochDays } from "../domain/trading-date.ts";
 import { sha256 } from "../stores/sha256.ts";
+import { areUnchanged } from "./bar-reader.ts";
 import { selectBars } from "./bars-relation.ts";
 import type { Engine } from "./engine.ts";
 import type { BackfilledDay, HistoryPlan } from "./history-plan.ts";
@@ -77,8 +78,11 @@ export class RowCounts {
     if (dates?.kind !== "date" || counts?.kind !== "number") throw new TypeError("dates and counts were asked for");
     const rows = new Map<string, number>();
     for (const [index, day] of dates.values.entries()) rows.set(fromEpochDays(day), counts.values[index] ?? 0);
-    for (const [date, text] of sums) this.#known.set(nameOf(date), markOf(text), rows.get(date) ?? 0);
-    await this.#known.save();
+    // What was counted while a file was replaced is asked for again by the reader, and is not to stay.
+    if (await areUnchanged(sources)) {
+      for (const [date, text] of sums) this.#known.set(nameOf(date), markOf(text), rows.get(date) ?? 0);
+      await this.#known.save();
+    }
     return rows;
   }
 }
