@@ -62,7 +62,7 @@ export interface StoredDate {
   /** `YYYY-MM-DD`, the trading date in Sydney. */
   readonly date: string;
   readonly status: DayStatus;
-  /** Bars stored, as the run summary says. */
+  /** Bars stored, as the run summary and the records of backfills say; where these are of the same bars, each once. */
   readonly rows: number;
   /** Symbols listed on the date; null where no run tells. */
   readonly listed: number | null;
@@ -76,13 +76,13 @@ export interface StoredDate {
 export interface MissingDays {
   readonly from: string;
   readonly to: string;
-  /** Trading days without a run and without bars. */
+  /** Trading days without a run, a backfill of the market or bars. */
   readonly days: readonly string[];
   /** Days whose run stored no bar, or whose bars as a whole cannot be right. */
   readonly failed: readonly string[];
   /** Days of which some symbols have to be fetched again. */
   readonly partial: readonly { readonly date: string; readonly symbols: readonly string[] }[];
-  /** Days that have bars and no run summary: whether all are there is not known. */
+  /** Days that have bars, and neither a run summary nor a backfill of the market: whether all are there is not known. */
   readonly unrecorded: readonly string[];
   /**
    * Files that are missing, damaged or foreign, with the date of each; null for one of many dates: a compacted file of a
@@ -93,7 +93,7 @@ export interface MissingDays {
   readonly isNothing: boolean;
 }
 
-/** Finds the daily batches of a store, merges them and hands their bars back. */
+/** Finds the daily batches and backfills of a store, merges them and hands their bars back. */
 export class Aggregator {
   readonly #parts: AggregatorParts;
   readonly #tables: SqlTables;
@@ -121,8 +121,8 @@ export class Aggregator {
    * The bars of one trading date, every batch merged, in order of symbol; none where the market was closed.
    *
    * Where the date has a run summary, exactly the files it names are read, after their SHA-256 was checked; else those
-   * that are there, the older form with all symbols in one file included. A symbol that stands in several of
-   * them comes once, as fetched last.
+   * that are there, the older form with all symbols in one file included. So are those of each backfill over the date that
+   * its record names. A symbol that stands in several of them comes once, as fetched last.
    * @param date `YYYY-MM-DD`, the trading date in Sydney.
    * @throws InvalidInputError where the date does not exist.
    * @throws DateNotStoredError where nothing is stored for it.
@@ -260,7 +260,10 @@ export class Aggregator {
     return (await reader.atOneState(null, "error", use)).result;
   }
 
-  /** Every stored trading date, oldest first, with how it stands by its run summary; its files are not opened. */
+  /**
+   * Every stored trading date, oldest first, with how it stands by its run summary and the backfills over it. Files are opened
+   * of dates without either; once, too, of those that several have bars of.
+   */
   async dates(): Promise<StoredDate[]> {
     const seen = await this.#open.reader.overview(null);
     const { runs } = seen.catalog;
@@ -346,8 +349,8 @@ export class Aggregator {
 
   /**
    * Turns history into few large files, one a calendar year (Parquet, Zstandard, sorted by symbol and date, each pair once): what
-   * they hold is read from them from then on, the rest and days that were run again since from the daily files. These stay
-   * as they are. Only years in which something has changed are written.
+   * they hold is read from them from then on, the rest and days that were run or backfilled again since from the daily files
+   * and those of backfills. These stay as they are. Only years in which something has changed are written.
    *
    * It is safe at any time: twice, beside another, beside runs and readers, and killed at any moment. Older files are
    * removed by the first compaction after an hour, when no reader can be at them.
@@ -360,7 +363,7 @@ export class Aggregator {
   }
 
   /**
-   * Merges the batches of one date into one stored file: `curated/bars-2024-05-31-….parquet`, sorted by symbol. Another
+   * Merges the batches of one date, and what backfills have of it, into one stored file: `curated/bars-2024-05-31-….parquet`, sorted by symbol. Another
    * call for the same batches gives the same file; after another run of the date it is replaced. Compaction leaves it.
    * @param date `YYYY-MM-DD`, the trading date in Sydney.
    * @returns where the file is, and how many bars and batches it holds.
