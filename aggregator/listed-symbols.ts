@@ -112,14 +112,15 @@ export class ListedSymbols {
 
   /** Lists in order of date. One that is damaged is left out, as it is where the store's file is made. */
   async #read(marks: Listing["marks"]): Promise<DatedList[]> {
-    const { decodeSymbolsCsv } = await import("../stores/symbols-csv.ts");
+    const { createListDecoder } = await import("../stores/list-decoder.ts");
+    const decode = createListDecoder();
     const limit = pLimit(LISTS_AT_ONCE);
     const lists = marks.map(([date, mark]) =>
       limit(async (): Promise<DatedList[]> => {
         const csv = await this.#csv(symbolsKey(date), mark);
         if (csv === undefined) return [];
         try {
-          return [{ date, sha256: sha256(csv), listings: decodeSymbolsCsv(symbolsKey(date), csv) }];
+          return [{ date, sha256: sha256(csv), listings: decode(symbolsKey(date), csv) }];
         } catch (error) {
           if (error instanceof StoredFileError) return [];
           throw error;

@@ -9,8 +9,9 @@ import { parseBackfillRecord } from "../domain/parse-backfill-record.ts";
 import { parseRunSummary } from "../domain/parse-run-summary.ts";
 import type { TradingCalendar } from "../domain/trading-calendar.ts";
 import { addOutcomes, type KnownOutcomes, type Watermarks } from "../domain/watermark.ts";
+import { createListDecoder } from "./list-decoder.ts";
 import { sha256 } from "./sha256.ts";
-import { decodeSymbolsCsv, storedListDates } from "./symbols-csv.ts";
+import { storedListDates } from "./symbols-csv.ts";
 
 /** Files that are read at once. */
 const READS_AT_ONCE = 16;
@@ -37,9 +38,10 @@ export interface ReadLists {
  */
 export async function buildListings(parts: BuildListingsParts): Promise<ListingState> {
   let history = EMPTY_LISTING_STATE.history;
+  const decode = createListDecoder();
   const unreadable: UnreadableList[] = [];
   for (const dates of inParts(await storedListDates(parts.store))) {
-    const read = await readLists(dates, parts);
+    const read = await readLists(dates, parts, decode);
     history = addLists(history, read.lists);
     unreadable.push(...read.unreadable);
   }
@@ -50,6 +52,7 @@ export async function buildListings(parts: BuildListingsParts): Promise<ListingS
 export async function readLists(
   dates: readonly string[],
   { store, warn }: Pick<BuildListingsParts, "store" | "warn">,
+  decode = createListDecoder(),
 ): Promise<ReadLists> {
   const lists: DatedList[] = [];
   const unreadable: UnreadableList[] = [];
@@ -59,7 +62,7 @@ export async function readLists(
     if (bytes === undefined) continue;
     const mark = sha256(bytes);
     try {
-      lists.push({ date, sha256: mark, listings: decodeSymbolsCsv(symbolsKey(date), bytes) });
+      lists.push({ date, sha256: mark, listings: decode(symbolsKey(date), bytes) });
     } catch (error) {
       if (!(error instanceof StoredFileError)) throw error;
       warn(`${messageOf(error)}. The listings over time are made without it`);

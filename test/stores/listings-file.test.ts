@@ -1,8 +1,11 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { StoredFileError } from "../../domain/errors.ts";
 import type { Listing } from "../../domain/listing.ts";
 import { foldLists } from "../../domain/listing-history.ts";
+import { createListDecoder } from "../../stores/list-decoder.ts";
 import { decodeListings, encodeListings } from "../../stores/listings-file.ts";
+import { decodeSymbolsCsv, encodeSymbolsCsv } from "../../stores/symbols-csv.ts";
 
 function listing(symbol: string, name: string): Listing {
   return { symbol, name, industryGroup: "Banks", listingDate: "2003-02-01", marketCap: 5 };
@@ -49,5 +52,48 @@ describe("the file of listings", () => {
   ])("is refused where it is %s", (_case, bytes) => {
     expect(() => decodeListings(bytes)).toThrow(StoredFileError);
     expect(() => decodeListings(bytes)).toThrow(/^listings\/listings.json is damaged.*asx listings --rebuild$/);
+  });
+});
+
+describe("a decoder of many lists", () => {
+  const key = "symbols/2024-05-31-symbols.csv";
+  const anyList = fc.uniqueArray(
+    fc.record({
+      symbol: fc.constantFrom("AAA", "BBB", "CCC"),
+      name: fc.constantFrom("", "ALPHA", 'A "B", C', "A\nB,5", "AAA,ALPHA,,,5\nX", "=1+1", "'", "Ç "),
+      industryGroup: fc.constantFrom("", "Banks", "\n"),
+      listingDate: fc.constantFrom(null, "2003-02-01"),
+      marketCap: fc.constantFrom(null, 0, 5, 1.5, 2_724_765_726_906, 1e21),
+    }),
+    { selector: ({ symbol }) => symbol },
+  );
+
+  it("gives what each list has, but for market caps, whatever it has read before", () => {
+    const decode = createListDecoder();
+    fc.assert(
+      fc.property(anyList, (listings) => {
+        const bytes = encodeSymbolsCsv(listings);
+        const expected = decodeSymbolsCsv(key, bytes).map((each) => ({ ...each, marketCap: null }));
+        expect(decode(key, bytes)).toEqual(expected);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it.each([
+    "",
+    "symbol\nAAA\n",
+    "AAA,x,,,\n",
+    "symbol,name,industry_group,listing_date,market_cap\nAAA,x,,2024-02-31,\n",
+  ])("refuses what is no list: %j", (text) => {
+    const bytes = new TextEncoder().encode(text);
+    const outcome = (decode: () => unknown) => {
+      try {
+        return decode();
+      } catch (error) {
+        return error instanceof StoredFileError ? error.name : error;
+      }
+    };
+    expect(outcome(() => createListDecoder()(key, bytes))).toEqual(outcome(() => decodeSymbolsCsv(key, bytes)));
   });
 });
