@@ -28,6 +28,7 @@ import { askSymbol } from "./fetch-symbol.ts";
 import { FEWEST_GONE, fetchEach } from "./fetch-symbols.ts";
 import { historyOf, type SymbolHistory, withoutBars } from "./history-bars.ts";
 import { encodePending, readPending } from "./pending-history.ts";
+import { historyActionsSeen, recordBatchActions } from "./record-actions.ts";
 
 /** Objects that are read or removed at the same time. */
 const OBJECTS_AT_ONCE = 16;
@@ -105,7 +106,9 @@ export async function fetchHistory(event: HistoryBatchEvent, options: FetchBatch
   if (storeTrouble !== undefined) throw storeTrouble.error;
 
   const histories = symbols.flatMap((symbol) => pending.get(symbol) ?? fetched.get(symbol) ?? []);
-  // Every answer of the batch is at hand here, with its dividends and splits, and none of them is in a file yet.
+  // Before the file is stored, which ends the batch: one that is killed here sees the same answers again.
+  const seen = histories.flatMap((history) => historyActionsSeen(history, span, runtime) ?? []);
+  await recordBatchActions(seen, runtime);
   const file = await storeFile(key, histories, source.name, runtime);
   const reports = histories.map(({ report }) => report);
   await removePending(

@@ -50,7 +50,11 @@ export function historyOf({ answer, answeredAt }: TimedAnswer, question: History
   const rows = rowsByDate(answer, ({ date }) => date >= span.from && date <= span.to);
   const otherZone = reasonOfZone(answer);
   if (rows.size === 0 && otherZone === undefined)
-    return { ...withoutBars({ symbol, outcome: "noTrade" }, answeredAt), ...actionsOf(answer) };
+    return {
+      ...withoutBars({ symbol, outcome: "noTrade" }, answeredAt),
+      // Amounts in another currency are none of ours.
+      ...(reasonOfCurrency(answer) === undefined && actionsOf(answer)),
+    };
   const otherCurrency = reasonOfCurrency(answer);
   if (otherCurrency !== undefined)
     return withoutBars({ symbol, outcome: "invalid", reason: otherCurrency }, answeredAt);

@@ -5,10 +5,12 @@ import {
   isActionValue,
   observeActions,
 } from "../../domain/corporate-action.ts";
+import type { DateSpan } from "../../domain/date-span.ts";
 import { messageOf, StoreConflictError, StoredFileError } from "../../domain/errors.ts";
 import { dateInSydney, EXCHANGE_TIME_ZONE } from "../../domain/trading-date.ts";
 import { encodeActionsCsv, readStoredActions, type StoredActions, yearOf } from "../../stores/actions-csv.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import type { SymbolHistory } from "./history-bars.ts";
 import type { TimedAnswer } from "./price-source.ts";
 
 /** Tries to add to the table beside other writers of it, and the longest wait between two, in milliseconds. */
@@ -43,10 +45,37 @@ export function actionsSeen(
   if (answer.kind !== "chart" || answer.ticker !== ticker || answer.currency !== CURRENCY) return undefined;
   if (answer.zone !== EXCHANGE_TIME_ZONE) return undefined;
   if (answer.rows.length + answer.dividends.size + answer.splits.size === 0) return undefined;
+  return readableActions({ symbol, span: { from, to }, answeredAt, ...answer }, logger);
+}
+
+/**
+ * The same of a symbol's history in a backfill, fresh or pending; undefined where it says nothing, as it has neither rows nor
+ * actions.
+ */
+export function historyActionsSeen(
+  { report, dividends, splits, answeredAt }: SymbolHistory,
+  span: DateSpan,
+  { logger }: Pick<Runtime, "logger">,
+): ActionsAnswer | undefined {
+  const { symbol, bars, leftOut } = report;
+  if (answeredAt === undefined || bars + leftOut + dividends.size + splits.size === 0) return undefined;
+  return readableActions({ symbol, span, answeredAt, dividends, splits }, logger);
+}
+
+/** Actions as a provider gave them. */
+interface GivenActions extends Pick<ActionsAnswer, "symbol" | "span" | "answeredAt"> {
+  readonly dividends: ReadonlyMap<string, unknown>;
+  readonly splits: ReadonlyMap<string, unknown>;
+}
+
+function readableActions(
+  { symbol, span, answeredAt, dividends, splits }: GivenActions,
+  logger: Runtime["logger"],
+): ActionsAnswer {
   const readable = (kind: string, events: ReadonlyMap<string, unknown>): Map<string, number | undefined> => {
     const values = new Map<string, number | undefined>();
     for (const [exDate, value] of events) {
-      if (exDate < from || exDate > to) continue;
+      if (exDate < span.from || exDate > span.to) continue;
       const isValid = isActionValue(value);
       if (!isValid) logger.warn(`${symbol}: the ${kind} of ${exDate} is no number above 0`, { symbol, exDate });
       values.set(exDate, isValid ? value : undefined);
@@ -54,9 +83,9 @@ export function actionsSeen(
     return values;
   };
   return {
-    ...{ symbol, span: { from, to }, answeredAt },
-    dividends: readable("dividend", answer.dividends),
-    splits: readable("split ratio", answer.splits),
+    ...{ symbol, span, answeredAt },
+    dividends: readable("dividend", dividends),
+    splits: readable("split ratio", splits),
   };
 }
 
