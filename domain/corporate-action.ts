@@ -109,7 +109,7 @@ export function observeActions(
       if (!isSilent) entry.newest = Math.max(entry.newest, answeredAt);
     }
   }
-  return [...symbols].flatMap(([symbol, entries]) => settle(symbol, [...entries.values()])).sort(byPlace);
+  return [...symbols].flatMap(([symbol, entries]) => settle(symbol, [...entries.values()])).sort(compareActions);
 }
 
 /** Those that hold. */
@@ -184,7 +184,8 @@ function actionsOf(symbol: string, entry: ExDate): CorporateAction[] {
   });
 }
 
-function byPlace(a: CorporateAction, b: CorporateAction): number {
+/** The order of a table of actions: by symbol, ex-date, kind and first observation. */
+export function compareActions(a: CorporateAction, b: CorporateAction): number {
   return (
     compare(a.symbol, b.symbol) ||
     compare(a.exDate, b.exDate) ||

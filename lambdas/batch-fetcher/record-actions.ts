@@ -2,6 +2,7 @@
 import {
   type ActionsAnswer,
   type CorporateAction,
+  compareActions,
   isActionValue,
   observeActions,
 } from "../../domain/corporate-action.ts";
@@ -156,7 +157,7 @@ async function storeYear(
   const before = actions.filter(({ symbol }) => symbols.has(symbol));
   if (!isNews(before, now)) return;
   const others = actions.filter(({ symbol }) => !symbols.has(symbol));
-  const all = observeActions([...others, ...now], []);
+  const all = [...others, ...now].sort(compareActions);
   await store.replace(key, encodeActionsCsv(all), version);
 }
 

@@ -62,6 +62,13 @@ describe("an actions CSV", () => {
     expect(decode).toThrow("asx actions --rebuild");
   });
 
+  it("that another program wrote is read too: quotes, other line ends, seconds without a fraction", () => {
+    const text = `${HEADER}\r\n${ROW.replace("BHP", '"BHP"').replaceAll(".000Z", "Z")}\r\n`;
+    const own = decodeActionsCsv(KEY, bytesOf(HEADER, ROW));
+    expect(decodeActionsCsv(KEY, new TextEncoder().encode(text))).toEqual(own);
+    expect(own).toHaveLength(1);
+  });
+
   it("that is no text is damaged", () => {
     expect(() => decodeActionsCsv(KEY, new Uint8Array([0xff, 0xfe, 0x00]))).toThrow(StoredFileError);
   });
