@@ -28,7 +28,7 @@ export interface SqlRows {
 export interface SqlTable {
   readonly name: string;
   readonly columns: SqlColumns;
-  /** What it holds at a state. Where the state's query is not about bars, only dates without a run were looked into. */
+  /** What it holds at a state; asked of a query that names it. Where that is not about bars, only dates without a run were looked into. */
   readonly at: (seen: Seen) => SqlRows | Promise<SqlRows>;
 }
 

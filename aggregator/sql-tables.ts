@@ -11,6 +11,11 @@ import type { SqlTable } from "./sql-table.ts";
 /** States of each table that are kept. */
 const STATES_KEPT = 2;
 
+/** The mark of tables that only their columns are asked of: nothing is read for them. */
+const COLUMNS_ALONE = "columns alone";
+const NO_FILES = { raw: [], curated: [], mayRepeat: new Set<string>(), rows: new Map<string, number>(), bad: [] };
+const NO_FACTORS: SqlFactors = { mark: COLUMNS_ALONE, rows: async () => ({ splits: [], dividends: [] }) };
+
 /** What tables are made of, besides the bars. */
 export interface SqlSources {
   /** What a query can name, in the order in which messages do. */
@@ -70,34 +75,39 @@ export class SqlTables {
 
   /** Makes what a query names, and what that needs. @returns the schemas of what it names. */
   async #makeNamed(query: string, seen: Seen, used: Made[]): Promise<string[]> {
-    const { tables } = this.#sources;
     const schemas: string[] = [];
-    const macros = SQL_MACROS.some((name) => hasWord(query, name)) || asksForMacros(query);
-    if (macros) schemas.push(await this.#makeMacros(query, seen, used));
-    if (names(query, "bars")) schemas.push(await this.#makeBars(query, seen, used));
-    for (const table of tables) {
-      if (names(query, table.name)) schemas.push(await this.#makeTable(table, seen, used));
+    const needs = needOf(query, SQL_MACROS, /\bduckdb_functions\b/i);
+    if (needs !== "nothing") schemas.push(await this.#makeMacros(seen, needs, used));
+    const needsBars = needOf(query, ["bars"]);
+    if (needsBars !== "nothing") schemas.push(await this.#makeBars(seen, needsBars, used));
+    for (const table of this.#sources.tables) {
+      const needsTable = needOf(query, [table.name]);
+      if (needsTable !== "nothing") schemas.push(await this.#makeTable(table, seen, needsTable, used));
     }
     return [...new Set(schemas)];
   }
 
-  /** Of a query that is not about bars, no more is known of their files than which columns they have. */
-  #makeBars(query: string, { catalog, plan }: Seen, used: Made[]): Promise<string> {
-    const mark = this.readsBars(query) ? catalog.mark : `files not looked at ${catalog.mark}`;
-    return this.#make("bars", mark, used, (schema) => this.#engine.run(barsView(`${schema}.bars`, plan)));
+  #makeBars({ catalog, plan }: Seen, need: "rows" | "columns", used: Made[]): Promise<string> {
+    const [mark, shown] = need === "rows" ? [catalog.mark, plan] : [COLUMNS_ALONE, NO_FILES];
+    return this.#make("bars", mark, used, (schema) => this.#engine.run(barsView(`${schema}.bars`, shown)));
   }
 
-  async #makeTable({ name, columns, at }: SqlTable, seen: Seen, used: Made[]): Promise<string> {
-    const { mark, rows } = await at(seen);
+  async #makeTable(
+    { name, columns, at }: SqlTable,
+    seen: Seen,
+    need: "rows" | "columns",
+    used: Made[],
+  ): Promise<string> {
+    const { mark, rows } = need === "rows" ? await at(seen) : { mark: COLUMNS_ALONE, rows: () => [] };
     return this.#make(name, mark, used, async (schema) => {
       await this.#engine.createTable(schema, name, columns, await rows());
     });
   }
 
-  async #makeMacros(query: string, seen: Seen, used: Made[]): Promise<string> {
-    const bars = await this.#makeBars(query, seen, used);
-    const calendar = await this.#makeTable(this.#sources.calendar, seen, used);
-    const given = await this.#sources.factorsAt(seen);
+  async #makeMacros(seen: Seen, need: "rows" | "columns", used: Made[]): Promise<string> {
+    const bars = await this.#makeBars(seen, need, used);
+    const calendar = await this.#makeTable(this.#sources.calendar, seen, need, used);
+    const given = need === "rows" ? await this.#sources.factorsAt(seen) : NO_FACTORS;
     const factors = await this.#make("factors", given.mark, used, async (schema) => {
       for (const { name, columns, rows } of await factorTables(given)) {
         await this.#engine.createTable(schema, name, columns, rows);
@@ -173,13 +183,17 @@ export class SqlTables {
   }
 }
 
-/** Whether a query may be about a table: it has its name somewhere, or asks which tables there are. */
-function names(query: string, table: string): boolean {
-  return hasWord(query, table) || /\b(?:show|information_schema|duckdb_\w+)\b/i.test(query);
-}
-
-function asksForMacros(query: string): boolean {
-  return /\bduckdb_functions\b/i.test(query);
+/**
+ * What a query may need of tables or macros: what is in them where it has one of their names somewhere, and which columns
+ * they have where it asks what there is.
+ */
+function needOf(
+  query: string,
+  names: readonly string[],
+  asking = /\b(?:show|information_schema|duckdb_\w+)\b/i,
+): "rows" | "columns" | "nothing" {
+  if (names.some((name) => hasWord(query, name))) return "rows";
+  return asking.test(query) ? "columns" : "nothing";
 }
 
 function hasWord(query: string, word: string): boolean {

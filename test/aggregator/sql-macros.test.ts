@@ -3,13 +3,16 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   InvalidInputError,
+  type Listing,
   simpleReturns,
   type Table,
   toMonthly,
   totalReturns,
   toWeekly,
 } from "../../aggregator/index.ts";
+import { symbolsKey } from "../../domain/object-keys.ts";
 import { createTradingCalendar } from "../../domain/trading-calendar.ts";
+import { encodeSymbolsCsv } from "../../stores/symbols-csv.ts";
 import { type BarStore, barOf, openBarStore } from "../support/bar-store.ts";
 
 let stored: BarStore;
@@ -19,6 +22,8 @@ beforeEach(async () => {
 afterEach(async () => {
   await stored.close();
 });
+
+const ALL_TABLES = ["actions", "bars", "calendar", "listing_changes", "listings", "runs", "symbols"];
 
 /** Stores a run with bars of these symbols on a date. */
 async function putDay(
@@ -125,13 +130,40 @@ describe("a macro", () => {
   });
 
   it("is found by a question after tables and functions, and changes none of the answers after it", async () => {
-    expect(await rowsOf("SHOW TABLES")).toEqual(["bars", "calendar", "runs", "symbols"].map((name) => ({ name })));
+    expect(await rowsOf("SHOW TABLES")).toEqual(ALL_TABLES.map((name) => ({ name })));
     expect(await rowsOf("SELECT count(*) AS n FROM bars")).toEqual([{ n: 5 }]);
     expect(
       await rowsOf("SELECT function_name FROM duckdb_functions() WHERE schema_name LIKE 'macros%' ORDER BY ALL"),
     ).toEqual(["adjusted_bars", "monthly_bars", "returns", "weekly_bars"].map((name) => ({ function_name: name })));
     expect(await rowsOf("SELECT count(*) AS n FROM adjusted_bars('none')")).toEqual([{ n: 5 }]);
     expect(await rowsOf("DESCRIBE FROM weekly_bars('all')")).toHaveLength(11);
+  });
+});
+
+function listingOf(symbol: string, name: string): Listing {
+  return { symbol, name, industryGroup: "Materials", listingDate: "1991-09-12", marketCap: 1e9 / 3 };
+}
+
+describe("actions and listings", () => {
+  it("are the tables that the library gives", async () => {
+    await putDay("2024-05-30", ["BHP", "CBA"], { dividend: 0.5, splitRatio: 2 });
+    await putDay("2024-05-31", ["CBA"], { dividend: 0.25 });
+    const { aggregator } = stored;
+    expect((await rowsOf("SELECT * FROM actions ORDER BY symbol, ex_date, kind")).length).toBe(5);
+    expect(await rowsOf("SELECT * FROM actions ORDER BY symbol, ex_date, kind")).toEqual(
+      (await aggregator.actions({ all: true })).toRows(),
+    );
+    const put = (date: string, listings: readonly Listing[]): Promise<unknown> =>
+      stored.store.put(symbolsKey(date), encodeSymbolsCsv(listings));
+    await put("2024-05-30", [listingOf("BHP", "BHP LIMITED")]);
+    await put("2024-05-31", [listingOf("BHP", "BHP GROUP LIMITED"), listingOf("CBA", "COMMONWEALTH BANK.")]);
+    expect(await rowsOf("FROM listings ORDER BY symbol, listing")).toEqual(
+      (await aggregator.listingHistory()).toRows(),
+    );
+    expect(await rowsOf("FROM listing_changes ORDER BY date, symbol")).toEqual(
+      (await aggregator.listingChanges()).toRows(),
+    );
+    expect((await rowsOf("FROM listing_changes")).length).toBeGreaterThan(0);
   });
 });
 
@@ -145,8 +177,9 @@ describe("any market", () => {
     close: price,
     adjustedClose: fc.option(price),
     volume: fc.nat(1_000_000),
-    dividend: fc.option(price),
-    splitRatio: fc.option(fc.constantFrom(2, 0.5, 3)),
+    dividend: fc.option(price, { freq: 2 }),
+    splitRatio: fc.option(fc.constantFrom(2, 0.5, 3, 1.1), { freq: 2 }),
+    daysUntilFetched: fc.nat(20),
   });
   const market = fc.uniqueArray(bar, {
     selector: ({ symbol, date }) => `${symbol} ${date}`,
@@ -154,30 +187,35 @@ describe("any market", () => {
     maxLength: 40,
   });
 
-  it("has the same weeks, months and returns by SQL as by the library", { timeout: 120_000 }, async () => {
+  it("has the same bars, weeks, months and returns by SQL as by the library", { timeout: 300_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(market, async (bars) => {
         const store = await openBarStore();
         try {
           for (const [date, ofDate] of Map.groupBy(bars, (one) => one.date)) {
-            const whole = ofDate.map(({ symbol, ...values }) => {
+            const whole = ofDate.map(({ symbol, daysUntilFetched, ...values }) => {
               const [low = 0, high = 0] = [values.open, values.close].sort((a, b) => a - b);
-              return barOf(symbol, { ...values, low, high, fetchTimestamp: Date.parse(`${date}T09:40:00Z`) });
+              const fetchTimestamp = Date.parse(`${date}T09:40:00Z`) + daysUntilFetched * 86_400_000;
+              return barOf(symbol, { ...values, low, high, fetchTimestamp });
             });
             await store.putSummary([await store.putBars(whole, 0, date)], ["AAA", "BBB", "CCC"], { date });
           }
-          const loaded = await store.aggregator.loadAll();
-          const sql = (query: string): Promise<Table> => store.aggregator.sql(`${query} ORDER BY symbol, date`);
-          expect(rounded(await sql("FROM weekly_bars('none')"))).toEqual(rounded(toWeekly(loaded)));
-          expect(rounded(await sql("FROM monthly_bars('none')"))).toEqual(rounded(toMonthly(loaded)));
-          const returns = await sql("FROM returns('none')");
-          expect(returns.values("simple_return")).toEqual(simpleReturns(loaded).values("return"));
-          expect(returns.values("total_return")).toEqual(totalReturns(loaded).values("return"));
+          for (const adjust of ["none", "splits", "all"] as const) {
+            const loaded = await store.aggregator.loadAll({ adjust });
+            const sql = (from: string): Promise<Table> =>
+              store.aggregator.sql(`FROM ${from}('${adjust}') ORDER BY symbol, date`);
+            expect((await sql("adjusted_bars")).toRows()).toEqual(loaded.toRows());
+            expect(rounded(await sql("weekly_bars"))).toEqual(rounded(toWeekly(loaded)));
+            expect(rounded(await sql("monthly_bars"))).toEqual(rounded(toMonthly(loaded)));
+            const returns = await sql("returns");
+            expect(returns.values("simple_return")).toEqual(simpleReturns(loaded).values("return"));
+            expect(returns.values("total_return")).toEqual(totalReturns(loaded).values("return"));
+          }
         } finally {
           await store.close();
         }
       }),
-      { numRuns: 15 },
+      { numRuns: 12 },
     );
   });
 });
