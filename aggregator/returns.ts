@@ -36,7 +36,8 @@ export function simpleReturns(bars: Bars<"symbol" | "date" | "close">): Table<Re
 
 /**
  * The return of every bar with dividends: `adjusted_close / previous adjusted_close - 1`. Of bars loaded with
- * `adjust: "all"` that is the return of who reinvests each dividend at the close before its ex-date; a bar without an
+ * `adjust: "splits"` or `"all"`, whose `adjusted_close` is on one basis, that is the return of who reinvests each dividend
+ * on its ex-date at the close before it less the dividend: on it, `close / (previous close - dividend) - 1`. A bar without an
  * `adjusted_close` has none, nor has the one after it. Otherwise as {@link simpleReturns}.
  * @throws InvalidInputError where `symbol`, `date` or `adjusted_close` is lacking.
  */
