@@ -3,6 +3,10 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type Aggregator, type AggregatorOptions, type Bars, StoreUnavailableError } from "../../aggregator/index.ts";
 import { StoredFileError, StoreRefusedError } from "../../domain/errors.ts";
+import { foldLists } from "../../domain/listing-history.ts";
+import { EMPTY_LISTING_STATE } from "../../domain/listings-file.ts";
+import { listingsKey } from "../../domain/object-keys.ts";
+import { encodeListings } from "../../stores/listings-file.ts";
 import { encodeSymbolsCsv } from "../../stores/symbols-csv.ts";
 import { putDay, S3_ENVIRONMENT, type S3Bars, startS3Bars } from "../support/s3-bars.ts";
 
@@ -93,6 +97,26 @@ describe("a store that cannot be reached", () => {
     s3.answers(503);
     expect(await (await open()).listings(TUESDAY)).toEqual([listing]);
     expect(warnings).toHaveLength(1);
+  });
+
+  it("has its listings over time in the cache, and reads its file of them once", async () => {
+    const listing = { symbol: "BHP", name: "OLDER", industryGroup: "Materials", listingDate: null, marketCap: null };
+    const lists = [
+      { date: MONDAY, sha256: "a".repeat(64), listings: [listing] },
+      { date: TUESDAY, sha256: "b".repeat(64), listings: [] },
+      { date: WEDNESDAY, sha256: "c".repeat(64), listings: [{ ...listing, name: "NEWER" }] },
+    ];
+    const state = { ...EMPTY_LISTING_STATE, history: foldLists(lists) };
+    for (const { date, listings } of lists)
+      await s3.store.put(`symbols/${date}-symbols.csv`, encodeSymbolsCsv(listings));
+    await s3.store.put(listingsKey, encodeListings(state));
+    const names = async () => (await (await open()).listingHistory()).values("name");
+    expect(await names()).toEqual(["OLDER", "NEWER"]);
+    expect((await (await open()).loadDate(MONDAY)).coverage.reusedCodes).toHaveLength(1);
+    expect(s3.requests().gets.filter((key) => !/^(raw-data|runs)/.test(key))).toEqual([listingsKey]);
+    s3.answers(503);
+    expect(await names()).toEqual(["OLDER", "NEWER"]);
+    expect((await (await open()).loadDate(MONDAY)).coverage.reusedCodes).toHaveLength(1);
   });
 
   it("is read fresh when it is back", async () => {

@@ -13,6 +13,7 @@ import { SANDBOX_PATHS } from "../../sandbox/server.ts";
 import { buildListings } from "../../stores/build-listings.ts";
 import { decodeListings, encodeListings } from "../../stores/listings-file.ts";
 import { encodeSymbolsCsv } from "../../stores/symbols-csv.ts";
+import { runBackfill } from "../support/backfill-rounds.ts";
 import { createTestRuntime, type TestRuntime } from "../support/test-runtime.ts";
 import { createTinyMarket, sandboxFetch, type TinyMarket } from "../support/tiny-market.ts";
 
@@ -118,6 +119,18 @@ describe("the listings over time", () => {
     expect(watermarks.get("CCC")).toEqual({ firstBar: MONDAY, lastFinal: FRIDAY });
     expect(Buffer.from(runtime.store.objects.get(listingsKey) ?? []).equals(await rebuilt(runtime))).toBe(true);
     expect(runtime.logs.filter((line) => line.startsWith("warn") && line.includes("listings"))).toEqual([]);
+  });
+
+  it("take in what a real backfill found", async () => {
+    const bars = { AAA: { "2024-05-21": {}, "2024-05-22": {} }, BBB: {} };
+    const { run, runtime } = setUp({ bars });
+    await run(MONDAY);
+    const { fetch } = sandboxFetch(createTinyMarket({ bars }), runtime.clock.now);
+    await runBackfill({ span: { from: "2024-05-20", to: FRIDAY }, runtime: { ...runtime, fetch }, run: "backfill-1" });
+    const { watermarks } = stored(runtime);
+    expect(watermarks.get("AAA")).toEqual({ firstBar: "2024-05-21", lastFinal: FRIDAY });
+    expect(watermarks.get("BBB")).toEqual({ firstBar: null, lastFinal: FRIDAY });
+    expect(Buffer.from(runtime.store.objects.get(listingsKey) ?? []).equals(await rebuilt(runtime))).toBe(true);
   });
 
   it("cost a run one read of the file, one listing, one list and one write", async () => {
