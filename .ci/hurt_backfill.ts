@@ -37,6 +37,8 @@ const LARGEST_EXCESS = 0.05;
 const CLI = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
 const [kills = 30, symbolCount = 300, seed = 1] = process.argv.slice(2).map(Number);
 
+const row = z.looseObject({ symbol: z.string(), date: z.date() });
+
 const whole = createSyntheticMarket({ seed: 1, now: Date.now });
 const listings = parseDirectory(whole.directory().current).listings.slice(0, symbolCount + 6);
 /** Half-way six companies are new, and six are gone. */
@@ -74,10 +76,6 @@ try {
   check(first.code === 0, `an undisturbed backfill ended with ${first.code}: ${first.stderr.slice(-600)}`);
   const fetchMs = (directories.all.length / RATE) * 1000;
   const expected = await barsOf(undisturbed);
-  check(
-    asked.filter(({ refused }) => !refused).length === directories.all.length,
-    `an undisturbed backfill asked ${asked.length} times`,
-  );
   process.stdout.write(
     `undisturbed: ${directories.all.length} symbols, ${asked.length} requests, ${count(expected)} bars in ${((performance.now() - startedAt) / 1000).toFixed(1)} s\n`,
   );
@@ -185,8 +183,6 @@ async function storedSymbols(store: ObjectStore): Promise<Set<string>> {
   );
   return new Set([...pending, ...reports.flat().map(({ symbol }) => symbol)]);
 }
-
-const row = z.looseObject({ symbol: z.string(), date: z.date() });
 
 /** The bars of every symbol by date, in the files that the record names, but for when they were fetched and their batch. */
 async function barsOf(store: ObjectStore): Promise<Map<string, object[]>> {

@@ -17,7 +17,7 @@ const MEANINGS: Record<SymbolOutcome, string> = {
 
 /** How the report of a backfill is shown. */
 export interface BackfillReportOptions extends ReportOptions {
-  /** The command that goes on with what is unfinished. */
+  /** The whole command that goes on with what is unfinished. */
   readonly again: string;
 }
 
@@ -61,7 +61,7 @@ function remarks({ counts, outcomes, leftOut, symbols }: BackfillRecord): string
 
 function nextSteps(record: BackfillRecord, { store, again, commandPrefix = "" }: BackfillReportOptions): string[] {
   const where = storeOption(store);
-  if (record.status !== "complete") return [`Next:    ${commandPrefix}${again}`];
+  if (record.status !== "complete") return [`Next:    ${again}`];
   const newest = Object.keys(record.days).sort().at(-1) ?? record.to;
   return [
     `Look:    ${commandPrefix}npx asx show --date ${newest} --symbol ${exampleSymbol(record, newest)}${where}`,

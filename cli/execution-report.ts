@@ -81,9 +81,7 @@ type ReadWritten = { readonly written: Written; readonly store: ObjectStore } | 
 
 /** A report as the command on this machine gives it. */
 function describeWritten(written: Written, shown: ReportOptions, { again }: ExecutionHints): string {
-  return "days" in written
-    ? describeBackfill(written, { ...shown, commandPrefix: "", again })
-    : describeRun(written, shown);
+  return "days" in written ? describeBackfill(written, { ...shown, again }) : describeRun(written, shown);
 }
 
 /** The whole summary, or record, of the run that started at an instant, from the bucket that the digest names. */

@@ -1,0 +1,261 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { FETCHER_GIGABYTES } from "../../cli/backfill-cost.ts";
+import { backfillRecord } from "../../domain/backfill.ts";
+import { backfillKey } from "../../domain/object-keys.ts";
+import { takeRunLock } from "../../lambdas/runtime/run-lock.ts";
+import { type Delivery, type RunningSandbox, startSandbox } from "../../sandbox/server.ts";
+import { MEMORY_MEGABYTES } from "../../stacks/functions.ts";
+import { createLocalStore } from "../../stores/local-store.ts";
+import { startS3Server } from "../support/s3-server.ts";
+import { createTestClock } from "../support/test-clock.ts";
+import { EVENING } from "../support/test-runtime.ts";
+import { asx } from "../support/test-terminal.ts";
+import { createTinyMarket } from "../support/tiny-market.ts";
+
+const FROM = "2024-05-27";
+const TO = "2024-05-31";
+const SPAN = { from: FROM, to: TO };
+
+/** What the sandbox does to its answers; a test can change it. */
+let delivery: Delivery;
+let charts: string[];
+let sandbox: RunningSandbox;
+let folder: string;
+let store: string;
+
+beforeAll(async () => {
+  const market = createTinyMarket({
+    bars: { BHP: { [FROM]: {}, [TO]: { close: 10.1 } }, CBA: { [TO]: {}, "2024-05-30": { low: 12 } }, NAB: {} },
+  });
+  sandbox = await startSandbox({
+    market,
+    now: () => Date.parse(EVENING),
+    delivery: (answer, request) => {
+      if (request.ticker !== undefined) charts.push(request.ticker);
+      return delivery(answer, request);
+    },
+  });
+});
+afterAll(() => sandbox.close());
+
+beforeEach(async () => {
+  delivery = async (answer) => answer;
+  charts = [];
+  folder = await mkdtemp(join(tmpdir(), "asx-eod-test-"));
+  store = `file:${folder}`;
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** `asx backfill` of the week against the sandbox into the test's folder. */
+function backfill(...more: string[]) {
+  return asx(backfillArguments(...more));
+}
+
+function backfillArguments(...more: string[]): string[] {
+  const where = ["--source", sandbox.url, "--rate", "unlimited", "--store", store];
+  return ["backfill", "--from", FROM, ...where, ...more];
+}
+
+const down: Delivery = async (answer, { ticker }) =>
+  ticker === "CBA.AX" ? { status: 403, contentType: "text/plain", body: "" } : answer;
+
+describe("asx backfill", () => {
+  it("fetches up to the last finished trading day, one request a symbol, and says what it came to and what to do next", async () => {
+    const { stdout, exitCode } = await backfill();
+    expect(exitCode).toBe(0);
+    expect(charts.sort()).toEqual(["BHP.AX", "CBA.AX", "NAB.AX"]);
+    expect(stdout).toMatch(
+      /^ASX 2024-05-27 to 2024-05-31: complete in \d+\.\d s\. 3 bars of 3 symbols\. 3 requests\.$/m,
+    );
+    expect(stdout).toContain("Symbols: fetched 2, noTrade 1");
+    expect(stdout).toContain("Left out: 1 row");
+    expect(stdout).toContain(`Bars:    ${folder}/history/2024-05-27_2024-05-31-batch-*.parquet (1 file, `);
+    expect(stdout).toContain(`Record:  ${folder}/backfills/2024-05-27_2024-05-31.json`);
+    expect(stdout).toContain(`Look:    npx asx show --date ${TO} --symbol BHP --store ${store}`);
+    expect(stdout).toContain(`Next:    npx asx compact --store ${store}`);
+  });
+
+  it("run again when it is whole asks for nothing, and says so", async () => {
+    await backfill();
+    charts = [];
+    const { stdout, exitCode } = await backfill("--to", TO);
+    expect([exitCode, charts]).toEqual([0, []]);
+    expect(stdout).toContain("complete");
+    expect(stdout).toContain("Nothing was left to fetch: no request was made.");
+  });
+
+  it("that is partial ends with 2 and says how to go on, on whatever day that is", async () => {
+    delivery = down;
+    const first = await backfill("--max-concurrency", "1");
+    expect(first.exitCode).toBe(2);
+    expect(first.stdout).toContain("Missing: 1 symbols are unfinished, such as CBA: ");
+    const [, next = ""] = /^Next: +npx asx (.*)$/m.exec(first.stdout) ?? [];
+    expect(next).toBe(`backfill --from ${FROM} --to ${TO} --source ${sandbox.url} --rate unlimited --store ${store}`);
+    expect(first.stderr).toContain("NOTIFICATION asx-eod: a backfill is partial: ");
+    delivery = async (answer) => answer;
+    charts = [];
+    const second = await asx(next.split(" "), { now: "2024-06-05T19:30:00+10:00" });
+    expect([second.exitCode, charts]).toEqual([0, ["CBA.AX"]]);
+  });
+
+  it("without a bar ends with 1", async () => {
+    const { stdout, exitCode } = await backfill("--symbols", "NAB");
+    expect(exitCode).toBe(1);
+    expect(stdout).toContain("ASX 2024-05-27 to 2024-05-31: failed");
+  });
+
+  it("with --json prints the record and nothing else", async () => {
+    const { stdout } = await backfill("--json");
+    const stored = new TextDecoder().decode(await createLocalStore(folder).get(backfillKey(SPAN)));
+    expect(backfillRecord.parse(JSON.parse(stdout))).toEqual(JSON.parse(stored));
+  });
+
+  it("off a terminal logs how far it is, and on one shows a table of the outcomes and no log", async () => {
+    const plain = await backfill("--batch-size", "2", "--max-concurrency", "1");
+    expect(plain.stderr).toContain("INFO 3 of 3 symbols done, 3 requests");
+    await rm(folder, { recursive: true });
+    const watched = await asx(backfillArguments(), { interactive: true });
+    expect(watched.stdout).toMatch(/outcome +symbols +meaning\nfetched +2 /);
+    expect(watched.stderr).toContain(`ASX ${FROM} to ${TO}, from ${sandbox.url} into ${store}`);
+    expect(watched.stderr).not.toContain("INFO");
+  });
+
+  it("takes named symbols, and adds the others to them later", async () => {
+    expect((await backfill("--symbols", "bhp")).exitCode).toBe(0);
+    expect(charts).toEqual(["BHP.AX"]);
+    charts = [];
+    expect((await backfill()).exitCode).toBe(0);
+    expect(charts.sort()).toEqual(["CBA.AX", "NAB.AX"]);
+  });
+
+  it("leaves a span to the process that has it, and ends with 1", async () => {
+    const locked = createLocalStore(folder);
+    const owner = { run: "another", process: { host: "test", pid: 4711 } };
+    await takeRunLock(locked, `${FROM}_${TO}`, owner, { clock: createTestClock(EVENING), expiresAfterMs: 60_000 });
+    const { stderr, exitCode } = await asx(backfillArguments(), { isAlive: (pid) => pid === 4711 });
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(`${FROM}_${TO} is being run by process 4711 on test`);
+    expect(charts).toEqual([]);
+    expect((await backfill()).exitCode).toBe(0); // the process is dead
+  });
+
+  it("tells on Ctrl-C what stays and how to go on", async () => {
+    let interrupt = (): void => undefined;
+    const interrupted = new Promise<void>((resolve) => {
+      interrupt = resolve;
+    });
+    delivery = async (answer) => {
+      interrupt();
+      return answer;
+    };
+    const quits: number[] = [];
+    const { stderr } = await asx(backfillArguments(), {
+      interrupted: () => interrupted,
+      onQuit: (code) => quits.push(code),
+    });
+    expect(quits).toEqual([130]);
+    expect(stderr).toContain(
+      `asx: interrupted; every history that was fetched stays, and this goes on from there: npx asx backfill --from ${FROM} --to ${TO}`,
+    );
+  });
+
+  it.each([
+    [["--to", "2024-06-03"], "--to 2024-06-03 is after 2024-05-31, the last trading day that is finished"],
+    [["--to", "2024-05-24"], "--from 2024-05-27 is after --to 2024-05-24"],
+    [["--from", "1996-12-31"], "--from 1996-12-31 is before 1997-01-01"],
+    [["--from", "2024-05-25", "--to", "2024-05-26"], "there is no trading day from 2024-05-25 to 2024-05-26"],
+  ])("refuses %j", async (more, message) => {
+    const { stderr, exitCode } = await backfill(...more);
+    expect(exitCode).toBe(64);
+    expect(stderr).toContain(message);
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("is refused beside bars of another source, and so is a day beside a backfill's", async () => {
+    await backfill();
+    const real = ["--source", "live", "--store", store];
+    for (const command of [
+      ["backfill", "--from", "2024-05-20"],
+      ["run", "--date", TO],
+    ]) {
+      const { stderr, exitCode } = await asx([...command, ...real]);
+      expect(exitCode).toBe(64);
+      expect(stderr).toContain(
+        `${store} holds bars of another source (history/2024-05-27_2024-05-31-batch-0.parquet: stand-in, this run has yahoo)`,
+      );
+    }
+  });
+});
+
+describe("asx backfill --plan", () => {
+  it("says what it would take, and writes nothing, takes no lock and asks for no price", async () => {
+    const { stdout, exitCode } = await backfill("--plan", "--rate", "5");
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain("ASX 2024-05-27 to 2024-05-31: 5 trading days, 3 symbols, 0 of them stored already.");
+    expect(stdout).toMatch(/^requests +3, one a symbol/m);
+    expect(stdout).toMatch(/^minutes +0\.0 at 5 requests a second/m);
+    expect(stdout).toMatch(/^files +1$/m);
+    expect(stdout).toMatch(/^dollars here +0: the store is a folder/m);
+    expect(stdout).not.toContain("dollars in AWS");
+    expect([charts, await readdir(folder)]).toEqual([[], []]);
+  });
+
+  it("counts what is stored already, also while another run has the span", async () => {
+    await backfill("--symbols", "BHP,CBA");
+    const clock = createTestClock(EVENING);
+    await takeRunLock(createLocalStore(folder), `${FROM}_${TO}`, { run: "another" }, { clock, expiresAfterMs: 60_000 });
+    const { stdout, exitCode } = await backfill("--plan", "--json");
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      backfill: SPAN,
+      sessions: 5,
+      symbols: 3,
+      finished: 2,
+      requestsPerSecond: null,
+      estimate: { requests: 1, minutes: null, files: 1, bars: 5 },
+      dollars: { here: null, aws: null },
+    });
+  });
+
+  it("has dollars for a bucket, here and in AWS, with their sources", async () => {
+    const s3 = await startS3Server();
+    vi.stubEnv("AWS_ACCESS_KEY_ID", "S3RVER")
+      .stubEnv("AWS_SECRET_ACCESS_KEY", "S3RVER")
+      .stubEnv("AWS_REGION", "ap-southeast-2");
+    try {
+      const bucket = `s3://${await s3.makeBucket()}`;
+      const environment = { AWS_ENDPOINT_URL_S3: s3.endpoint };
+      const args = [
+        "backfill",
+        "--from",
+        "2014-06-02",
+        "--plan",
+        "--rate",
+        "5",
+        "--source",
+        sandbox.url,
+        "--store",
+        bucket,
+      ];
+      const text = await asx(args, { environment });
+      expect(text.stdout).toMatch(
+        /^dollars in AWS +0\.00\d+ \(S3 requests 0\.\d+, Lambda 0\.\d+, state transitions 0\.\d+\), and 0\.0000 a month/m,
+      );
+      expect(text.stdout).toContain("https://aws.amazon.com/step-functions/pricing/");
+      const { dollars } = JSON.parse((await asx([...args, "--json"], { environment })).stdout);
+      expect(dollars.here).toMatchObject({ lambda: 0, transitions: 0 });
+      expect(dollars.aws.once).toBeCloseTo(dollars.aws.s3Requests + dollars.aws.lambda + dollars.aws.transitions, 12);
+      expect(dollars.aws.once).toBeGreaterThan(dollars.here.once);
+    } finally {
+      vi.unstubAllEnvs();
+      await s3.close();
+    }
+  });
+
+  it("works with the memory that the fetcher has in AWS", () => {
+    expect(FETCHER_GIGABYTES * 1024).toBe(MEMORY_MEGABYTES["batch-fetcher"]);
+  });
+});
