@@ -2,7 +2,7 @@
  * Measures a backfill of ten years of every listed symbol from a sandbox without latency and without a limit, and the
  * compaction of what it stored. The sandbox is a process of its own, and so is each step: time and memory are the step's.
  *
- *   node bench/backfill.ts [FROM] [TO]
+ *   node bench/backfill.ts [FROM] [TO] [SYMBOLS]
  */
 import { execFile, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -19,6 +19,7 @@ import { renderTable } from "../cli/table.ts";
 import { historyPrefix } from "../domain/object-keys.ts";
 import { systemClock } from "../lambdas/runtime/clock.ts";
 import { silentMetrics } from "../lambdas/runtime/metrics.ts";
+import { parseDirectory } from "../lambdas/symbol-updater/asx-directory.ts";
 import { SANDBOX_PATHS } from "../sandbox/server.ts";
 import { createLocalStore } from "../stores/local-store.ts";
 
@@ -42,14 +43,15 @@ type Step = z.infer<typeof step>;
 const [mode, ...rest] = process.argv.slice(2);
 if (mode === "fetch") print(await fetchHistory(rest));
 else if (mode === "compact") print(await compact(rest[0] ?? ""));
-else await measureAll(mode ?? "2016-01-04", rest[0] ?? "2025-12-31");
+else await measureAll(mode ?? "2016-01-04", rest[0] ?? "2025-12-31", Number(rest[1] ?? 10_000));
 
 /** A backfill in this process: of nothing left, where all is stored. */
-async function fetchHistory([base = "", folder = "", from = "", to = ""]: readonly string[]): Promise<Step> {
+async function fetchHistory([base = "", folder = "", from = "", to = "", most = ""]: readonly string[]): Promise<Step> {
   const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+  const symbols = await listedSymbols(base);
   const startedAt = performance.now();
   const { digest, error } = await runBackfillWorkflow(
-    { backfill: { from, to } },
+    { backfill: { from, to }, ...(Number(most) < symbols.length && { symbols: symbols.slice(0, Number(most)) }) },
     {
       environment: {
         ASX_DIRECTORY_URL: `${base}${SANDBOX_PATHS.directory}`,
@@ -73,6 +75,12 @@ async function fetchHistory([base = "", folder = "", from = "", to = ""]: readon
   );
   if (digest?.status !== "complete") throw new Error(`the backfill ended ${digest?.status ?? error?.cause}`);
   return { ...measured(startedAt), symbols: digest.totalSymbols, bars: digest.rows };
+}
+
+/** The symbols of the sandbox's directory. */
+async function listedSymbols(base: string): Promise<string[]> {
+  const directory = await fetch(`${base}${SANDBOX_PATHS.directory}`);
+  return parseDirectory(new Uint8Array(await directory.arrayBuffer())).listings.map(({ symbol }) => symbol);
 }
 
 async function compact(folder: string): Promise<Step> {
@@ -99,13 +107,13 @@ function print(result: Step): void {
   process.stdout.write(`${JSON.stringify(result)}\n`);
 }
 
-async function measureAll(from: string, to: string): Promise<void> {
+async function measureAll(from: string, to: string, most: number): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "asx-eod-bench-"));
   const sandbox = spawn(process.execPath, [CLI, "sandbox", "--port", "0"], { stdio: ["ignore", "pipe", "inherit"] });
   try {
     const base = await announcedAddress(sandbox.stdout);
-    const fetching = await inProcess("fetch", base, folder, from, to);
-    const again = await inProcess("fetch", base, folder, from, to);
+    const fetching = await inProcess("fetch", base, folder, from, to, String(most));
+    const again = await inProcess("fetch", base, folder, from, to, String(most));
     const files = await createLocalStore(folder).list(historyPrefix);
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
     const compaction = await inProcess("compact", folder);

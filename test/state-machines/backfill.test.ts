@@ -2,7 +2,14 @@ import validate from "asl-validator";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
 import { type BackfillOptions, runBackfillWorkflow } from "../../cli/backfill-workflow.ts";
-import type { BackfillEvent } from "../../domain/backfill.ts";
+import {
+  type BackfillDigest,
+  type BackfillEvent,
+  HISTORY_UNFINISHED_NAMED,
+  type HistoryBatchResult,
+  historyBatchResult,
+} from "../../domain/backfill.ts";
+import { NOTHING_ASKED } from "../../domain/batch.ts";
 import { spanName } from "../../domain/date-span.ts";
 import { backfillKey } from "../../domain/object-keys.ts";
 import { parseBackfillRecord } from "../../domain/parse-backfill-record.ts";
@@ -303,18 +310,63 @@ describe("a backfill on one machine", () => {
     ]);
   });
 
-  it("keeps every message far below 256 KiB with 5,000 symbols that all fail, over ten years", async () => {
+  it("keeps every message below 224 KiB with 5,000 named symbols, of which every batch fails at length in three rounds", async () => {
     const symbols = Array.from({ length: 5000 }, (_, index) => `C${String(index).padStart(4, "0")}`);
-    const tickers = new Set(symbols.map((symbol) => `${symbol}.AX`));
-    const { run, messages } = setUp({ bars: {} }, failing(403, tickers));
-    const { digest } = await run(
+    const { run, messages } = setUp({ bars: {} });
+    let batches = 0;
+    let rounds = 0;
+    const { error } = await run(
       { backfill: { from: "2014-01-02", to: SPAN.to }, symbols },
       {
-        environment: { YAHOO_URL: "http://sandbox", BATCH_SIZE: "100", REQUESTS_PER_SECOND: "unlimited" },
+        environment: { BATCH_SIZE: "100" },
+        run: LONGEST_RUN,
+        longestRedriveWaitMs: 0,
+        invoke: async (name, call) => {
+          if (name === "symbol-updater") return call();
+          if (name === "run-summary") return longestDigest(++rounds);
+          return longestResult(symbols, batches++);
+        },
       },
     );
-    expect(digest).toMatchObject({ status: "failed", totalSymbols: 5000 });
-    expect(largest(messages)).toBeGreaterThan(60 * 1024);
-    expect(largest(messages)).toBeLessThan(180 * 1024);
+    expect([error?.name, rounds, batches]).toEqual(["BackfillPartial", 3, 3 * 148]);
+    expect(largest(messages)).toBeGreaterThan(150 * 1024);
+    expect(largest(messages)).toBeLessThan(224 * 1024);
   });
 });
+
+/** The longest name of an execution. */
+const LONGEST_RUN = "arn:aws:states:ap-southeast-2:123456789012:execution:asx-eod-backfill:".padEnd(400, "x");
+
+/** The result of a batch that has all that makes one long. */
+function longestResult(symbols: readonly string[], batch: number): HistoryBatchResult {
+  const batchNumber = batch % 148;
+  const of = symbols.slice(batchNumber * 34, (batchNumber + 1) * 34);
+  const reason = "x".repeat(80);
+  return historyBatchResult.parse({
+    batchNumber,
+    rows: 0,
+    sha256: "0".repeat(64),
+    counts: { fetched: 100, noTrade: 100, notFound: 100, invalid: 100, failed: 100, deferred: 100 },
+    unfinished: of.slice(0, HISTORY_UNFINISHED_NAMED).map((symbol) => ({ symbol, outcome: "deferred", reason })),
+    deferred: of,
+    upstream: { requests: 1000, retries: 1000, rateLimited: 1000, breakerOpenings: 1, waitedMs: 1_000_000 },
+    stopped: { by: "breaker", reason: "x".repeat(120) },
+    durationMs: 100_000,
+  });
+}
+
+/** What the summary returns of such batches. */
+function longestDigest(attempt: number): BackfillDigest {
+  const run = { id: LONGEST_RUN, attempt: attempt + 1, upstream: NOTHING_ASKED };
+  return {
+    backfill: SPAN,
+    status: "partial",
+    storeUrl: "memory:",
+    s3Key: backfillKey(SPAN),
+    totalSymbols: 5000,
+    rows: 0,
+    counts: { fetched: 0, noTrade: 0, notFound: 0, invalid: 0, failed: 0, deferred: 5000 },
+    redrive: attempt < 3 ? { run, waitSeconds: 120 } : null,
+    message: "x".repeat(2_000),
+  };
+}
