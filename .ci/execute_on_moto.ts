@@ -87,7 +87,11 @@ async function checkBackfill(): Promise<void> {
   assert.equal(after.status, "complete");
   assert.ok(after.outcomes.length > 2_000, `the backfill has an outcome of ${after.outcomes.length} symbols`);
   const [first] = before.batches;
-  assert.deepEqual(after.batches.find(({ key }) => key === first?.key), first, "a stored file was written again");
+  assert.deepEqual(
+    after.batches.find(({ key }) => key === first?.key),
+    first,
+    "a stored file was written again",
+  );
   assert.deepEqual(await account.keysBelow("pending/"), [], "the backfill left something behind");
   assert.deepEqual((await account.keysBelow("history/")).sort(), after.batches.map(({ key }) => key).sort());
 
@@ -107,7 +111,7 @@ async function checkOtherEnds(): Promise<void> {
   check("tells of a day without a bar", empty, 1);
   assert.match(empty.stdout, /^ASX 2024-05-30: failed/m);
 
-  const caughtUp = await execute("--date", DAY, "--catch-up", "--again", "--wait", "--json");
+  const caughtUp = await execute("--date", DAY, "--catch-up", "--days", "5", "--reread", "--again", "--wait", "--json");
   check("reads the last sessions again", caughtUp, 0);
   for (const session of ["2024-05-27", "2024-05-28", "2024-05-29", "2024-05-30"]) {
     assert.equal((await account.summaryOf(session)).status, "complete", session);

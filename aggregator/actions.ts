@@ -1,4 +1,9 @@
-import { type AdjustmentFactors, adjustmentFactors, type PreviousClose } from "../domain/adjustment.ts";
+import {
+  type AdjustmentFactors,
+  adjustmentFactors,
+  type CodeBeginnings,
+  type PreviousClose,
+} from "../domain/adjustment.ts";
 import {
   ACTION_KINDS,
   type ActionKind,
@@ -8,12 +13,14 @@ import {
   observeActions,
 } from "../domain/corporate-action.ts";
 import type { StoredFileError } from "../domain/errors.ts";
+import { codeBeginnings } from "../domain/listing-window.ts";
 import { fromEpochDays, toEpochDays } from "../domain/trading-date.ts";
 import type { ActionFiles } from "./action-files.ts";
 import type { OnBadFile, Seen } from "./bar-reader.ts";
 import { barsView } from "./bars-view.ts";
 import { type Column, columnsOf } from "./column.ts";
 import type { Engine } from "./engine.ts";
+import type { ListedSymbols } from "./listed-symbols.ts";
 import { numberColumn, textColumn } from "./make-column.ts";
 import type { Reader } from "./offline-reader.ts";
 import type { ReadPlan } from "./read-plan.ts";
@@ -60,6 +67,7 @@ export interface ActionsReaderParts {
   readonly engine: Engine;
   readonly reader: Reader;
   readonly files: ActionFiles;
+  readonly listed: Pick<ListedSymbols, "known">;
 }
 
 /**
@@ -88,14 +96,16 @@ export class ActionsReader {
    * @throws StoredFileError that names a file of bars or actions that cannot be read, unless such are left out.
    */
   async known(onBadFile: OnBadFile): Promise<KnownActions> {
-    const { reader, files } = this.#parts;
+    const { reader, files, listed } = this.#parts;
     const { result } = await reader.atOneState(null, onBadFile, async (seen) => {
       const filed = await files.read(seen.offlineSince !== null);
       const [damaged] = filed.damaged;
       if (damaged !== undefined && onBadFile === "error") throw damaged;
-      const mark = `${seen.catalog.mark} ${filed.mark}`;
+      const listings = await listed.known(seen.offlineSince !== null);
+      const beginnings = listings === undefined ? new Map<string, string[]>() : codeBeginnings(listings.history);
+      const mark = `${seen.catalog.mark} ${filed.mark} ${JSON.stringify([...beginnings])}`;
       if (this.#last?.mark === mark) return this.#last.known;
-      const known = { ...(await this.#read(seen, filed.actions)), damaged: filed.damaged };
+      const known = { ...(await this.#read(seen, filed.actions, beginnings)), damaged: filed.damaged };
       const isWhole = seen.plan.bad.length === 0 && seen.catalog.damaged.length === 0;
       this.#last = isWhole ? { mark, known } : undefined;
       return known;
@@ -103,11 +113,15 @@ export class ActionsReader {
     return result;
   }
 
-  #read({ plan }: Seen, filed: readonly CorporateAction[]): Promise<Omit<KnownActions, "damaged">> {
+  #read(
+    { plan }: Seen,
+    filed: readonly CorporateAction[],
+    beginnings: CodeBeginnings,
+  ): Promise<Omit<KnownActions, "damaged">> {
     return this.#withBars(plan, async (bars) => {
       const actions = observeActions(filed, await this.#events(bars));
       const dividends = actionsThatHold(actions).filter(({ kind }) => kind === ACTION_KINDS.dividend);
-      return { actions, factors: adjustmentFactors(actions, await this.#closesBefore(bars, dividends)) };
+      return { actions, factors: adjustmentFactors(actions, await this.#closesBefore(bars, dividends), beginnings) };
     });
   }
 

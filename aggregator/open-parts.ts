@@ -133,13 +133,14 @@ export async function openParts(url: string, options: AggregatorOptions): Promis
   const online = readerOf(store, null, reading);
   const offline = { readerOf, store, noted, looks: new LastLooks(folder), cacheFolder: folder.path, outage, now };
   const reader: Reader = isRemote ? new OfflineReader({ ...offline, online }) : online;
+  const listed = new ListedSymbols({ store, folder, outage, now });
   const files = new ActionFiles({ store, folder, outage, now });
   return {
     store,
     engine,
     reader,
-    actions: new ActionsReader({ engine, reader, files }),
-    listed: new ListedSymbols({ store, folder, outage, now }),
+    actions: new ActionsReader({ engine, reader, files, listed }),
+    listed,
     publisher: new CuratedPublisher({ store, engine, ...reading, folder: folder.path, now }),
     progress,
   };

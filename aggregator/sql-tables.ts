@@ -13,7 +13,14 @@ const STATES_KEPT = 2;
 
 /** The mark of tables that only their columns are asked of: nothing is read for them. */
 const COLUMNS_ALONE = "columns alone";
-const NO_FILES = { raw: [], curated: [], mayRepeat: new Set<string>(), rows: new Map<string, number>(), bad: [] };
+const NO_FILES = {
+  raw: [],
+  history: [],
+  curated: [],
+  mayRepeat: new Set<string>(),
+  rows: new Map<string, number>(),
+  bad: [],
+};
 const NO_FACTORS: SqlFactors = { mark: COLUMNS_ALONE, rows: async () => ({ splits: [], dividends: [] }) };
 
 /** What tables are made of, besides the bars. */

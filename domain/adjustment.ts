@@ -58,46 +58,79 @@ export interface Adjuster {
 }
 
 /**
+ * For each code that several companies had, one after the other, the date on which each but the first began; ascending.
+ * One company's actions say nothing about the prices of another.
+ */
+export type CodeBeginnings = ReadonlyMap<string, readonly string[]>;
+
+/**
  * The factors of all actions that hold. A dividend's is `1 - amount / previous close`, both on the newest basis.
  * @param closes of the last bars before the dividends' ex-dates, where there is one.
  */
 export function adjustmentFactors(
   actions: readonly CorporateAction[],
   closes: readonly PreviousClose[],
+  beginnings: CodeBeginnings = new Map(),
 ): AdjustmentFactors {
   const closeOf = new Map(closes.map((close) => [`${close.symbol} ${close.exDate}`, close]));
+  const all: { splits: SplitFactor[]; dividends: DividendFactor[]; notAdjusted: NotAdjusted[] } = {
+    splits: [],
+    dividends: [],
+    notAdjusted: [],
+  };
+  const bySymbol = Map.groupBy(actionsThatHold(actions), ({ symbol }) => symbol);
+  for (const symbol of [...bySymbol.keys()].sort()) {
+    const begins = beginnings.get(symbol) ?? [];
+    const ofSymbol = bySymbol.get(symbol) ?? [];
+    for (const [at, from] of ["", ...begins].entries()) {
+      const to = begins[at]; // where the next company begins
+      const ofCompany = ofSymbol.filter(({ exDate }) => exDate >= from && (to === undefined || exDate < to));
+      const factors = companyFactors(ofCompany, (exDate) => {
+        const close = closeOf.get(`${symbol} ${exDate}`);
+        return close === undefined || close.date < from ? undefined : close;
+      });
+      all.splits.push(...factors.splits);
+      all.dividends.push(...factors.dividends);
+      all.notAdjusted.push(...factors.notAdjusted);
+      if (to === undefined) continue;
+      // Up to here and not beyond: what follows is another company's.
+      all.splits.push({ symbol, effectiveAt: splitEffectiveAt(to), factor: 1 });
+      all.dividends.push({ symbol, exDate: to, factor: 1 });
+    }
+  }
+  return { ...all, notAdjusted: all.notAdjusted.sort(byPlace) };
+}
+
+/** The factors of one company's actions. */
+function companyFactors(
+  actions: readonly CorporateAction[],
+  closeBefore: (exDate: string) => PreviousClose | undefined,
+): AdjustmentFactors {
   const splits: SplitFactor[] = [];
   const dividends: DividendFactor[] = [];
   const notAdjusted: NotAdjusted[] = [];
-  const bySymbol = Map.groupBy(actionsThatHold(actions), ({ symbol }) => symbol);
-  for (const symbol of [...bySymbol.keys()].sort()) {
-    const newestFirst = (bySymbol.get(symbol) ?? []).sort((a, b) => (a.exDate < b.exDate ? 1 : -1));
-    const ratios: Split[] = [];
-    const ofSymbol: SplitFactor[] = [];
-    let splitProduct = 1;
-    for (const { kind, exDate, value } of newestFirst) {
-      if (kind !== ACTION_KINDS.split) continue;
-      ratios.push({ exDate, ratio: value });
-      splitProduct *= value;
-      ofSymbol.unshift({ symbol, effectiveAt: splitEffectiveAt(exDate), factor: splitProduct });
-    }
-    splits.push(...ofSymbol);
-    const ofDividends: DividendFactor[] = [];
-    let dividendProduct = 1;
-    for (const dividend of newestFirst) {
-      if (dividend.kind !== ACTION_KINDS.dividend) continue;
-      const { exDate } = dividend;
-      const factor = dividendFactor(dividend, closeOf.get(`${symbol} ${exDate}`), ratios);
-      if (typeof factor === "string") {
-        notAdjusted.push({ symbol, exDate, why: factor });
-        continue;
-      }
-      dividendProduct *= factor;
-      ofDividends.unshift({ symbol, exDate, factor: dividendProduct });
-    }
-    dividends.push(...ofDividends);
+  const newestFirst = actions.toSorted((a, b) => (a.exDate < b.exDate ? 1 : -1));
+  const ratios: Split[] = [];
+  let splitProduct = 1;
+  for (const { symbol, kind, exDate, value } of newestFirst) {
+    if (kind !== ACTION_KINDS.split) continue;
+    ratios.push({ exDate, ratio: value });
+    splitProduct *= value;
+    splits.unshift({ symbol, effectiveAt: splitEffectiveAt(exDate), factor: splitProduct });
   }
-  return { splits, dividends, notAdjusted: notAdjusted.sort(byPlace) };
+  let dividendProduct = 1;
+  for (const dividend of newestFirst) {
+    if (dividend.kind !== ACTION_KINDS.dividend) continue;
+    const { symbol, exDate } = dividend;
+    const factor = dividendFactor(dividend, closeBefore(exDate), ratios);
+    if (typeof factor === "string") {
+      notAdjusted.push({ symbol, exDate, why: factor });
+      continue;
+    }
+    dividendProduct *= factor;
+    dividends.unshift({ symbol, exDate, factor: dividendProduct });
+  }
+  return { splits, dividends, notAdjusted };
 }
 
 /** Looks factors up for single bars: the first action behind a bar has its factor, and where there is none it is 1. */

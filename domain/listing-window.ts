@@ -27,6 +27,14 @@ export function listingWindows(
   });
 }
 
+/** For each code that several companies had, the first date of each but the first. */
+export function codeBeginnings({ lists, bySymbol }: Pick<ListingHistory, "lists" | "bySymbol">): Map<string, string[]> {
+  const reused = [...bySymbol].filter(([, listings]) => listings.length > 1);
+  return new Map(
+    reused.map(([symbol, listings]) => [symbol, listingWindows(listings, { lists }).flatMap(({ from }) => from ?? [])]),
+  );
+}
+
 function beginning(listing: CompanyListing, predecessorUntil: string): string {
   const { listingDate } = listing;
   const isPlausible = listingDate !== null && listingDate > predecessorUntil && listingDate <= firstSeen(listing);

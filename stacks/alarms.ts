@@ -82,7 +82,7 @@ export class Alarms extends Construct {
       description:
         "A run of the daily workflow failed: it found no symbols or no bar, the day as a whole cannot be right, or it broke off or ran out of time. " +
         "Look at the execution in Step Functions and at runs/DATE.json (quality); run the date again, which fetches only what is missing: asx execute --again. " +
-        "A day that cannot be right is mended by asx execute --catch-up --again when the provider has recovered, as the catch-up of the next morning tries by itself.",
+        "A day that cannot be right is mended by asx execute --catch-up --reread --again when the provider has recovered, as the catch-up of the next morning tries by itself.",
     });
     this.#add("run-partial", [runMetric("runPartial", stage)], FIVE_MINUTES, {
       ...ANY,

@@ -165,3 +165,41 @@ describe("in a market whose truth is known", () => {
     );
   });
 });
+
+describe("a code that another company took over", () => {
+  const begins = new Map([["BHP", ["2024-05-20"]]]);
+  const actions = [
+    action("2024-05-08", "split", 2),
+    action("2024-05-22", "split", 5),
+    action("2024-05-09", "dividend", 1),
+    action("2024-05-20", "dividend", 1),
+    action("2024-05-23", "dividend", 1),
+  ];
+  const closes = [
+    closeBefore("2024-05-09", "2024-05-08", 10),
+    closeBefore("2024-05-20", "2024-05-10", 10), // of the company before
+    closeBefore("2024-05-23", "2024-05-22", 20),
+  ];
+  const factors = adjustmentFactors(actions, closes, begins);
+  const adjuster = createAdjuster(factors);
+
+  it("keeps the actions of each company from the prices of the other", () => {
+    const splits = ["2024-05-07", "2024-05-10", "2024-05-20", "2024-05-22"].map((date) =>
+      adjuster.splitFactor("BHP", date, evening(date)),
+    );
+    expect(splits).toEqual([2, 1, 5, 1]);
+    const dividends = ["2024-05-08", "2024-05-10", "2024-05-20", "2024-05-23"].map((date) =>
+      adjuster.dividendFactor("BHP", date),
+    );
+    expect(dividends).toEqual([0.9, 1, 0.95, 1]);
+  });
+
+  it("takes no close of the company before for the first dividend of the next", () => {
+    expect(factors.notAdjusted.map(describeNotAdjusted)).toEqual(["BHP 2024-05-20: no bar before it"]);
+  });
+
+  it("has the same factors without beginnings where nothing was reused", () => {
+    const others = new Map([["CBA", ["2024-05-20"]]]);
+    expect(adjustmentFactors(actions, closes, others)).toEqual(adjustmentFactors(actions, closes));
+  });
+});

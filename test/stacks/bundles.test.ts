@@ -191,7 +191,12 @@ describe("the built Lambdas", () => {
     });
     const batch = await invoke("batch-fetcher", { ...asked, symbols: ["BHP", "CBA"], batchNumber: 0 }, environment);
     expect(batch.returned).toMatchObject({ rows: 1, counts: { fetched: 1, noTrade: 1 } });
-    const summarised = { ...asked, ...plan.returned, startedAt: "2024-05-31T09:30:00.000Z", results: [[batch.returned]] };
+    const summarised = {
+      ...asked,
+      ...plan.returned,
+      startedAt: "2024-05-31T09:30:00.000Z",
+      results: [[batch.returned]],
+    };
     const summary = await invoke("run-summary", summarised, environment);
     const key = backfillKey(span);
     expect(summary.returned).toMatchObject({ status: "complete", s3Key: key, rows: 1, redrive: null });
