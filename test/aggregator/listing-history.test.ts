@@ -5,6 +5,7 @@ import { type Bars, InvalidInputError, SymbolsMissingError } from "../../aggrega
 import type { Listing } from "../../domain/listing.ts";
 import { listingsKey, symbolsKey } from "../../domain/object-keys.ts";
 import { createTradingCalendar } from "../../domain/trading-calendar.ts";
+import { settledInstant } from "../../domain/trading-date.ts";
 import { buildListings } from "../../stores/build-listings.ts";
 import { encodeListings } from "../../stores/listings-file.ts";
 import { encodeSymbolsCsv } from "../../stores/symbols-csv.ts";
@@ -200,5 +201,25 @@ describe("a company that is listed no more", () => {
     expect(shown(await store.aggregator.loadSymbols(["OLD"]))).toEqual(["OLD 27"]);
     expect(shown(await store.aggregator.loadSymbols(["OLD#1"]))).toEqual(["OLD 27"]);
     expect(await store.aggregator.availableSymbols()).toContain("OLD");
+  });
+});
+
+describe("adjusted prices of a code that another company took over", () => {
+  it("are those of each company's own actions", async () => {
+    await putList(MONDAY, { ABC: "ACME LIMITED" });
+    await putList(TUESDAY, {});
+    await putList(WEDNESDAY, { ABC: "BOTTLE LIMITED" });
+    for (const date of DATES) {
+      const splitRatio = date === FRIDAY ? 4 : null;
+      const bar = barOf("ABC", { date, dividend: null, splitRatio, fetchTimestamp: settledInstant(date) });
+      await store.putSummary([await store.putBars([bar], 0, date)], ["ABC"], { date });
+    }
+    await keep();
+    const stored = await store.aggregator.loadSymbols(["ABC"], { columns: ["close"] });
+    const adjusted = await store.aggregator.loadSymbols(["ABC"], { columns: ["close"], adjust: "splits" });
+    const ratios = adjusted.toRows().map(({ date, close }, row) => `${date} ${(stored.close[row] ?? 0) / close}`);
+    expect(ratios).toEqual([`${MONDAY} 1`, `${TUESDAY} 4`, `${WEDNESDAY} 4`, `${THURSDAY} 4`, `${FRIDAY} 1`]);
+    const query = "SELECT close FROM adjusted_bars('splits') WHERE symbol = 'ABC' ORDER BY date";
+    expect((await store.aggregator.sql(query)).toRows().map(({ close }) => close)).toEqual([...adjusted.close]);
   });
 });
