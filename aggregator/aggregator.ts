@@ -217,7 +217,9 @@ export class Aggregator {
 
   /**
    * The rows of a query in DuckDB's SQL over the tables `bars` (the columns of the files), `runs` (a row a date, with its
-   * status and counts) and `symbols` (the newest list). It reads; it cannot change anything.
+   * status and counts), `symbols` (the newest list), `calendar` (trading days, with the last of their week and month),
+   * `actions`, `listings` and `listing_changes`, and over `adjusted_bars(kind)`, `weekly_bars(kind)`, `monthly_bars(kind)`
+   * and `returns(kind)`, which adjust for `'none'`, `'splits'` or `'all'` as a load does. It reads; it cannot change anything.
    * @param parameters values for `$1`, `$2` …; dates as `YYYY-MM-DD` text.
    * @throws InvalidInputError where the query does not parse, names what is not there, or does not just read.
    * @throws QueryFailedError where it fails, QueryTimeoutError where it takes too long.

@@ -1,4 +1,5 @@
 /** Tables and macros over bars: they give what the library's functions give, and no query meets another's tables. */
+import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
@@ -120,6 +121,12 @@ describe("a macro", () => {
       (await rowsOf(`WITH bars AS (SELECT 1), calendar AS (SELECT 2), adjusted_bars AS (SELECT 3) ${query}`)).length,
     ).toBe(2);
     expect(await rowsOf("WITH returns AS (SELECT 1 AS one) FROM returns")).toEqual([{ one: 1 }]);
+  });
+
+  it("is written to a file as any query is", async () => {
+    const path = join(stored.folder, "weeks.parquet");
+    const query = "FROM weekly_bars('splits')";
+    expect((await stored.aggregator.exportParquet(query, [], path)).rows).toBe(2);
   });
 
   it("is of the state of the store at which it is asked", async () => {
