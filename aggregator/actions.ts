@@ -62,6 +62,9 @@ export interface KnownActions {
   readonly damaged: readonly StoredFileError[];
 }
 
+/** Days before an ex-date among which almost every symbol has a bar. */
+const DAYS_BEFORE = 14;
+
 /** What actions are read with. */
 export interface ActionsReaderParts {
   readonly engine: Engine;
@@ -158,18 +161,57 @@ export class ActionsReader {
     });
   }
 
+  /**
+   * The last bars before ex-dates: among the days right before them, which joins by equality, and further back for the few
+   * that have none there, which joins by order and takes three times as long.
+   */
   async #closesBefore(bars: string, dividends: readonly CorporateAction[]): Promise<PreviousClose[]> {
     if (dividends.length === 0) return [];
-    const wanted = dividends.map(({ symbol, exDate }) => `(${sqlText(symbol)}, DATE ${sqlText(exDate)})`);
-    const table = new Table(
-      await this.#parts.engine.query(
-        `WITH wanted(symbol, ex_date) AS (VALUES ${wanted.join(", ")})
-         SELECT wanted.symbol AS symbol, ex_date, date, close, fetch_timestamp
-         FROM wanted ASOF JOIN
-           (SELECT symbol, date, close, fetch_timestamp FROM ${bars} WHERE symbol IN (SELECT symbol FROM wanted)) AS bars
+    const near = await this.#withDates(dividends, (wanted) =>
+      this.#closes(
+        `WITH days AS (SELECT symbol, ex_date, unnest(range(1, ${DAYS_BEFORE + 1}))::INTEGER AS back FROM ${wanted})
+         SELECT days.symbol AS symbol, ex_date, max(date) AS date, arg_max(close, date) AS close,
+           arg_max(fetch_timestamp, date) AS fetch_timestamp
+         FROM days JOIN ${bars} AS bars ON bars.symbol = days.symbol AND bars.date = days.ex_date - days.back
+         GROUP BY days.symbol, ex_date`,
+      ),
+    );
+    const found = new Set(near.map(({ symbol, exDate }) => `${symbol} ${exDate}`));
+    const rest = dividends.filter(({ symbol, exDate }) => !found.has(`${symbol} ${exDate}`));
+    if (rest.length === 0) return near;
+    const far = await this.#withDates(rest, (wanted) =>
+      this.#closes(
+        `SELECT wanted.symbol AS symbol, ex_date, date, close, fetch_timestamp
+         FROM ${wanted} AS wanted ASOF JOIN
+           (SELECT symbol, date, close, fetch_timestamp FROM ${bars} WHERE symbol IN (SELECT symbol FROM ${wanted})) AS bars
            ON wanted.symbol = bars.symbol AND wanted.ex_date > bars.date`,
       ),
     );
+    return [...near, ...far];
+  }
+
+  /** Lends a table of symbols and ex-dates. The engine plans a join by how many rows a table has, which it cannot see of a list. */
+  async #withDates<Result>(
+    dividends: readonly CorporateAction[],
+    use: (table: string) => Promise<Result>,
+  ): Promise<Result> {
+    const { engine } = this.#parts;
+    this.#views += 1;
+    const table = `dates_of_actions_${this.#views}`;
+    const list = sqlText(dividends.map(({ symbol, exDate }) => `${symbol} ${exDate}`).join(";"));
+    await engine.run(
+      `CREATE TABLE ${table} AS SELECT split_part(pair, ' ', 1) AS symbol, split_part(pair, ' ', 2)::DATE AS ex_date
+       FROM (SELECT unnest(string_split(${list}, ';')) AS pair)`,
+    );
+    try {
+      return await use(table);
+    } finally {
+      if (!engine.isClosed) await engine.run(`DROP TABLE ${table}`);
+    }
+  }
+
+  async #closes(query: string): Promise<PreviousClose[]> {
+    const table = new Table(await this.#parts.engine.query(query));
     const [exDates, dates] = [textsOf(table, "ex_date"), textsOf(table, "date")];
     const [closes, fetchedAt] = [table.numbers("close"), table.numbers("fetch_timestamp")];
     return textsOf(table, "symbol").map((symbol, row) => ({

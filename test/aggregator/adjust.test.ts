@@ -140,6 +140,17 @@ describe("loading with adjust", () => {
     expect(Array.from(bars.close)).toEqual([9.5, 10]);
   });
 
+  it("takes the close before an ex-date from months before where the symbol did not trade since", async () => {
+    await putBars([
+      flatBar("BHP", "2023-11-01", 10),
+      flatBar("BHP", THU, 9, THU, { dividend: 1 }),
+      flatBar("CBA", WED, 20),
+    ]);
+    await putActions([seen("CBA", THU, { dividend: 1 })]);
+    const bars = await opened.aggregator.loadAll({ adjust: "all", columns: ["close"] });
+    expect(Array.from(bars.close)).toEqual([9, 9, 19]);
+  });
+
   it("does not rescale a bar that was fetched after the split", async () => {
     await putBars([
       flatBar("BHP", MON, 10, WED),
