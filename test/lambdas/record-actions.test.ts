@@ -1,10 +1,23 @@
 import { describe, expect, it } from "vitest";
 import type { ActionsAnswer } from "../../domain/corporate-action.ts";
 import { StoreConflictError, StoredFileError } from "../../domain/errors.ts";
+import { pendingKey } from "../../domain/object-keys.ts";
+import { createTradingCalendar } from "../../domain/trading-calendar.ts";
+import { fetchHistory } from "../../lambdas/batch-fetcher/fetch-history.ts";
+import { withoutBars } from "../../lambdas/batch-fetcher/history-bars.ts";
+import { encodePending } from "../../lambdas/batch-fetcher/pending-history.ts";
 import type { ChartAnswer, SessionChart } from "../../lambdas/batch-fetcher/price-source.ts";
-import { actionsSeen, recordActions, recordBatchActions } from "../../lambdas/batch-fetcher/record-actions.ts";
+import {
+  actionsSeen,
+  historyActionsSeen,
+  recordActions,
+  recordBatchActions,
+} from "../../lambdas/batch-fetcher/record-actions.ts";
+import { createYahooSource } from "../../lambdas/batch-fetcher/yahoo.ts";
+import { createSimulatedClock } from "../../sandbox/simulated-clock.ts";
 import { createTestFetcher } from "../support/test-fetcher.ts";
-import { createTestRuntime, type TestRuntime } from "../support/test-runtime.ts";
+import { createSimulatedRuntime, createTestRuntime, EVENING, type TestRuntime } from "../support/test-runtime.ts";
+import { createTinyMarket, sandboxFetch } from "../support/tiny-market.ts";
 
 const EX = "2024-05-30";
 const YEAR = "actions/2024.csv";
@@ -207,5 +220,46 @@ describe("a batch of a run", () => {
     ]);
     const stored = runtime.store.calls.filter((call) => /^(put|replace) /.test(call)).map((call) => call.split(" ")[1]);
     expect(stored).toEqual([YEAR, "raw-data/2024-05-31-batch-0.parquet"]);
+  });
+});
+
+describe("a batch of a backfill", () => {
+  it("records what its answers have before it stores its file, those that an earlier fetcher left pending among them", async () => {
+    const span = { from: "2024-05-27", to: "2024-05-31" };
+    const market = createTinyMarket({
+      bars: { BHP: { "2024-05-28": {} }, CBA: { "2024-05-29": {} }, NAB: { "2024-05-28": {} } },
+      dividends: { BHP: [{ date: "2024-05-29", amount: 0.5 }] },
+      splits: { NAB: [{ date: "2024-05-30", numerator: 3, denominator: 1 }] },
+    });
+    const clock = createSimulatedClock(Date.parse(EVENING));
+    const { fetch } = sandboxFetch(market, clock.now);
+    const runtime = createSimulatedRuntime({ clock, fetch });
+    const source = createYahooSource({ baseUrl: "http://sandbox", userAgent: "test", fetch, clock });
+    const pending = {
+      report: { symbol: "CBA", outcome: "noTrade" as const, bars: 0, first: null, last: null, leftOut: 0 },
+      ...{ bars: [], dividends: new Map([["2024-05-30", 2]]), splits: new Map(), answeredAt: ANSWERED },
+    };
+    await runtime.store.put(pendingKey({ ...span, symbol: "CBA" }), encodePending(pending, source.name));
+    await clock.run(() =>
+      fetchHistory(
+        { backfill: span, symbols: ["BHP", "CBA", "NAB"], batchNumber: 0 },
+        { source, calendar: createTradingCalendar(), requestsPerSecond: null, runtime },
+      ),
+    );
+    expect(linesOf(runtime).map((line) => line.split(",").slice(0, 4).join())).toEqual([
+      "BHP,2024-05-29,dividend,0.5",
+      "CBA,2024-05-30,dividend,2",
+      "NAB,2024-05-30,split,3",
+    ]);
+    const stored = runtime.store.calls.filter((call) => /^replace /.test(call)).map((call) => call.split(" ")[1]);
+    expect(stored).toEqual([YEAR, "history/2024-05-27_2024-05-31-batch-0.parquet"]);
+  });
+
+  it("that has neither rows nor actions of a symbol says nothing of it", () => {
+    const nothing = withoutBars({ symbol: "BHP", outcome: "noTrade" }, ANSWERED);
+    const span = { from: "2024-05-27", to: "2024-05-31" };
+    expect(historyActionsSeen(nothing, span, createTestRuntime())).toBeUndefined();
+    const withRows = { ...nothing, report: { ...nothing.report, leftOut: 1 } };
+    expect(historyActionsSeen(withRows, span, createTestRuntime())).toMatchObject({ symbol: "BHP", span });
   });
 });
