@@ -21,6 +21,7 @@ import { withRunLock } from "./run-lock.ts";
 import { storeOption } from "./run-report.ts";
 import { refuseMixedSources } from "./store-source.ts";
 import { type Terminal, writeLine } from "./terminal.ts";
+import { unfinishedBackfill } from "./unfinished-backfill.ts";
 import { openUpstream, type Upstream } from "./upstream.ts";
 
 interface BackfillCommandOptions extends BackfillInputOptions {
@@ -95,6 +96,13 @@ async function backfill(options: BackfillCommandOptions, terminal: Terminal): Pr
   const upstream = await openUpstream(options.source, clock.now);
   const display = openDisplay(terminal, options.json !== true && options.plan !== true);
   const surroundings = { options, terminal, input, store, display, upstream };
+  const { from } = input.backfill;
+  const begun = options.to === undefined ? await unfinishedBackfill(store, input.backfill) : undefined;
+  if (begun !== undefined) {
+    display.logger.warn(
+      `a backfill from ${from} to ${begun} was begun and is not whole: --to ${begun} goes on with it`,
+    );
+  }
   try {
     await (options.plan === true ? tellPlan(surroundings) : run(surroundings));
   } finally {

@@ -101,6 +101,17 @@ describe("asx backfill", () => {
     expect([second.exitCode, charts]).toEqual([0, ["CBA.AX"]]);
   });
 
+  it("begun on another day without --to tells of the one that is not whole, and of none that is", async () => {
+    const later = { now: "2024-06-03T19:30:00+10:00" };
+    delivery = down;
+    await backfill();
+    const hint = `a backfill from ${FROM} to ${TO} was begun and is not whole: --to ${TO} goes on with it`;
+    expect((await asx(backfillArguments("--plan"), later)).stderr).toContain(hint);
+    delivery = async (answer) => answer;
+    await backfill();
+    expect((await asx(backfillArguments("--plan"), later)).stderr).not.toContain("was begun");
+  });
+
   it("without a bar ends with 1", async () => {
     const { stdout, exitCode } = await backfill("--symbols", "NAB");
     expect(exitCode).toBe(1);
