@@ -142,10 +142,16 @@ interface ExchangeClock {
  * of the session.
  */
 function exchangeClock({ exchangeTimezoneName: zone, currentTradingPeriod }: ChartResult["meta"]): ExchangeClock {
-  function readClock<Reading>(seconds: number, read: (epochMs: number, timeZone: string) => Reading): Reading {
+  function readClock(seconds: number): ClockReading {
     if (zone === undefined) throw unusable("rows, but no name of the exchange's time zone");
+    const name = `${seconds} ${zone}`;
+    const known = readings.get(name);
+    if (known !== undefined) return known;
     try {
-      return read(seconds * 1000, zone);
+      const reading = { date: dateInZone(seconds * 1000, zone), time: timeInZone(seconds * 1000, zone) };
+      if (readings.size >= MOST_READINGS) readings.clear();
+      readings.set(name, reading);
+      return reading;
     } catch (cause) {
       throw unusable(
         `the time ${seconds} in the zone ${JSON.stringify(zone.slice(0, 40))}, which no calendar has`,
@@ -155,11 +161,20 @@ function exchangeClock({ exchangeTimezoneName: zone, currentTradingPeriod }: Cha
   }
   const start = currentTradingPeriod?.regular?.start;
   return {
-    dateOf: (seconds) => readClock(seconds, dateInZone),
-    isOpening: (seconds) =>
-      readClock(seconds, timeInZone) === (start === undefined ? ASX_OPEN : readClock(start, timeInZone)),
+    dateOf: (seconds) => readClock(seconds).date,
+    isOpening: (seconds) => readClock(seconds).time === (start === undefined ? ASX_OPEN : readClock(start).time),
   };
 }
+
+/** What a clock of a zone shows. */
+interface ClockReading {
+  readonly date: string;
+  readonly time: string;
+}
+
+/** Readings of a clock by second and zone: thousands of symbols have the same few thousand stamps. */
+const readings = new Map<string, ClockReading>();
+const MOST_READINGS = 20_000;
 
 function price(value: unknown): unknown {
   return typeof value === "number" ? shortestFloat32(value) : value;
