@@ -24,10 +24,9 @@ Examples:
   asx run --source sandbox --store file:./sandbox-data   a whole day, offline
   asx run                                                the last finished trading day
   asx execute --state-machine ARN --wait                 the same where it is deployed
-  asx backfill --from 2016-01-04                         the past, one request a symbol; --plan says what it takes
   asx status                                             how the newest date stands
   asx missing --from 2024-01-02                          which days are not whole, and how to mend them
-  asx catch-up                                           what the last 30 days lack
+  asx backfill --from 2016-01-04                         the past, one request a symbol; --plan says what it takes
   asx show --date 2024-05-31 --symbol BHP
   asx query "select count(*) from bars"
   asx compact                                            history into few large files, which read faster

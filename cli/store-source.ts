@@ -12,7 +12,7 @@ import type { ObjectStore } from "../domain/object-store.ts";
 import { priceSourceName } from "../lambdas/batch-fetcher/yahoo.ts";
 import type { Environment } from "../lambdas/runtime/runtime.ts";
 import { readStoredDay, readStoredFile, refuseOtherSource } from "../lambdas/runtime/stored-day.ts";
-import { readHistoryFacts } from "../stores/history-file-reader.ts";
+import { readHistorySource } from "../stores/history-file-reader.ts";
 import { endpointOf, openStore } from "../stores/open-store.ts";
 
 /** The price source that files of a sandbox name. */
@@ -64,7 +64,7 @@ async function sourceOfFile(store: ObjectStore, key: string): Promise<string | u
   try {
     if (parseHistoryKey(key) === undefined) return (await readStoredFile(store, key))?.contents.source;
     const bytes = await store.get(key);
-    return bytes && (await readHistoryFacts(key, bytes)).source;
+    return bytes && readHistorySource(key, bytes);
   } catch (error) {
     if (error instanceof StoredFileError) return undefined; // another file can tell as well
     throw error;
