@@ -45,7 +45,7 @@ const SECONDS_A_REQUEST = 0.2;
 /** Reading and storing a symbol's answer at the share of a processor that the fetcher has, in seconds a thousand sessions: assumed. */
 const SECONDS_A_THOUSAND_SESSIONS = 0.5;
 /** The batch fetcher's memory in AWS (`stacks/functions.ts`), in GB. */
-export const FETCHER_GIGABYTES = 256 / 1024;
+export const FETCHER_GIGABYTES = 384 / 1024;
 /** The other two functions have so much memory, and take so long together: assumed, with a cold start each. */
 const OTHER_GIGABYTES = 512 / 1024;
 const OTHER_SECONDS = 20;

@@ -1,6 +1,7 @@
 import validate from "asl-validator";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
+import { FETCHER_GIGABYTES } from "../../cli/backfill-cost.ts";
 import { parseBatchFetcherEnvironment } from "../../lambdas/batch-fetcher/env.ts";
 import { REQUEST_RETRY } from "../../lambdas/batch-fetcher/upstream-gate.ts";
 import { REQUEST_TIMEOUT_MS } from "../../lambdas/batch-fetcher/yahoo.ts";
@@ -18,6 +19,7 @@ const stack = synthesiseStack();
 const lambda = z.object({
   function_name: z.string(),
   timeout: z.number(),
+  memory_size: z.number(),
   environment: z.object({ variables: z.record(z.string(), z.string()) }),
 });
 
@@ -54,6 +56,10 @@ describe("the Lambdas", () => {
       });
     },
   );
+
+  it("have the memory that the price of a backfill is worked out with", () => {
+    expect(functionOf("batch-fetcher").memory_size).toBe(FETCHER_GIGABYTES * 1024);
+  });
 
   it("get their settings in the variables that they read, and the store by its address", () => {
     const set = synthesiseStack({
