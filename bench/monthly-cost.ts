@@ -1,6 +1,6 @@
 /**
  * Works out what the deployed system costs a month: runs the evening's run, the morning's catch-up over five stored
- * sessions and a run that finds the day whole, as the defaults deploy them, at their request budget, against a sandbox
+ * sessions, which looks for gaps in those of thirty days, and a run that finds the day whole, as the defaults deploy them, at their request budget, against a sandbox
  * that answers as late as the real upstream; counts what AWS meters; and multiplies it with `aws-prices.ts`. Takes about
  * a quarter of an hour, most of it waiting for the budget.
  *
@@ -11,6 +11,8 @@ import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import * as z from "zod";
 import { renderTable } from "../cli/table.ts";
+import { createTradingCalendar } from "../domain/trading-calendar.ts";
+import { addDays } from "../domain/trading-date.ts";
 import { systemClock } from "../lambdas/runtime/clock.ts";
 import { METRICS } from "../lambdas/runtime/metrics.ts";
 import { startSandbox } from "../sandbox/server.ts";
@@ -25,9 +27,10 @@ import { type MeasuredRun, measureRun, type Usage } from "./metered-run.ts";
 const WEEKDAYS_A_MONTH = (365.25 - 2 * 52.18) / 12;
 /** The evenings of a weekend and the mornings after them. */
 const IDLE_RUNS_A_MONTH = (4 * 52.18) / 12;
-/** The sessions that a catch-up reads again, the last one fetched at the request budget. */
-const SESSIONS = ["2024-05-27", "2024-05-28", "2024-05-29", "2024-05-30", "2024-05-31"];
 const DATE = "2024-05-31";
+/** What a catch-up finds stored: the sessions of the days that it looks at for gaps, the last one fetched at the request budget. */
+const FILL_DAYS = 30;
+const SESSIONS = createTradingCalendar([]).tradingDays(addDays(DATE, 1 - FILL_DAYS), DATE);
 const HOURS_A_MONTH = 730;
 
 /** Queries by hand in a month, over the whole of a year's files: assumed. Each is billed as 10 MB at least. */
@@ -53,19 +56,22 @@ const stackForm = z.object({
 const latencyMs = Number(process.argv[2] ?? 200);
 const config = readConfig({});
 const folder = await mkdtemp(join(tmpdir(), "asx-eod-cost-"));
+/** What is stored beforehand is stored as fast as can be. */
+let isMeasured = false;
 const sandbox = await startSandbox({
   market: createSyntheticMarket({ seed: 1, now: systemClock.now }),
   now: systemClock.now,
   delivery: async (answer) => {
-    await systemClock.sleep(latencyMs);
+    if (isMeasured) await systemClock.sleep(latencyMs);
     return answer;
   },
 });
 const measured: Omit<MeasuredRun, "input"> = { config, folder, sandboxUrl: sandbox.url, isPaced: true };
 try {
   for (const date of SESSIONS.slice(0, -1)) await measureRun({ ...measured, input: { date }, isPaced: false });
+  isMeasured = true;
   const evening = await measureRun({ ...measured, input: { date: DATE } });
-  const catchUp = await measureRun({ ...measured, input: { date: DATE, catchUp: true } });
+  const catchUp = await measureRun({ ...measured, input: { date: DATE, catchUp: true, fillDays: FILL_DAYS } });
   const idle = await measureRun({ ...measured, input: { date: DATE } });
   print({ evening, catchUp, idle }, await countParts());
 } finally {
