@@ -99,21 +99,24 @@ export class ActionsReader {
    * @throws StoredFileError that names a file of bars or actions that cannot be read, unless such are left out.
    */
   async known(onBadFile: OnBadFile): Promise<KnownActions> {
-    const { reader, files, listed } = this.#parts;
-    const { result } = await reader.atOneState(null, onBadFile, async (seen) => {
-      const filed = await files.read(seen.offlineSince !== null);
-      const [damaged] = filed.damaged;
-      if (damaged !== undefined && onBadFile === "error") throw damaged;
-      const listings = await listed.known(seen.offlineSince !== null);
-      const beginnings = listings === undefined ? new Map<string, string[]>() : codeBeginnings(listings.history);
-      const mark = `${seen.catalog.mark} ${filed.mark} ${JSON.stringify([...beginnings])}`;
-      if (this.#last?.mark === mark) return this.#last.known;
-      const known = { ...(await this.#read(seen, filed.actions, beginnings)), damaged: filed.damaged };
-      const isWhole = seen.plan.bad.length === 0 && seen.catalog.damaged.length === 0;
-      this.#last = isWhole ? { mark, known } : undefined;
-      return known;
-    });
-    return result;
+    const { reader } = this.#parts;
+    return (await reader.atOneState(null, onBadFile, (seen) => this.at(seen, onBadFile))).result;
+  }
+
+  /** The same at a state of the whole store that was looked at already, files of bars and all. */
+  async at(seen: Seen, onBadFile: OnBadFile): Promise<KnownActions> {
+    const { files, listed } = this.#parts;
+    const filed = await files.read(seen.offlineSince !== null);
+    const [damaged] = filed.damaged;
+    if (damaged !== undefined && onBadFile === "error") throw damaged;
+    const listings = await listed.known(seen.offlineSince !== null);
+    const beginnings = listings === undefined ? new Map<string, string[]>() : codeBeginnings(listings.history);
+    const mark = `${seen.catalog.mark} ${filed.mark} ${JSON.stringify([...beginnings])}`;
+    if (this.#last?.mark === mark) return this.#last.known;
+    const known = { ...(await this.#read(seen, filed.actions, beginnings)), damaged: filed.damaged };
+    const isWhole = seen.plan.bad.length === 0 && seen.catalog.damaged.length === 0;
+    this.#last = isWhole ? { mark, known } : undefined;
+    return known;
   }
 
   #read(

@@ -232,10 +232,11 @@ function tableOf(days: readonly CoverageDay[]): Table<CoverageDay> {
 }
 
 /** `ABC#1 ACME LIMITED (to 2020-05-01), ABC#2 NOVA LIMITED (from 2020-05-02)`. */
-function describeReused({ symbol, listings }: ReusedCode): string {
+/** `ABC#1 ACME LIMITED (to 2024-05-28) and ABC#2 BOTTLE LIMITED (from 2024-05-29)`; names are the directory's. */
+export function describeReused({ symbol, listings }: ReusedCode): string {
   const texts = listings.map(({ listing, name, from, to }) => {
     const dates = [from === null ? "" : `from ${from}`, to === null ? "" : `to ${to}`].filter((part) => part !== "");
-    return `${symbol}#${listing} ${name} (${dates.join(" ")})`;
+    return `${symbol}#${listing} ${printable(name)} (${dates.join(" ")})`;
   });
   return texts.join(" and ");
 }

@@ -56,8 +56,8 @@ export function sqlSources({ reader, listed, actions }: AggregatorParts): SqlSou
   return {
     tables: [RUNS_TABLE, symbolsTable(listed), calendar, knownActions, listings, changes],
     calendar,
-    factorsAt: async () => {
-      const known = await actions.known("error");
+    factorsAt: async (seen) => {
+      const known = await actions.at(seen, "error");
       return { mark: markOf(known), rows: async () => known.factors };
     },
   };

@@ -34,6 +34,15 @@ export function moreSymbolsArgument(text: string, earlier: readonly string[] = [
   return [...new Set([...earlier, ...symbolsArgument(text)])];
 }
 
+/** The same, each code by itself or as one of its listings, such as `ABC#2`. */
+export function moreListingsArgument(text: string, earlier: readonly string[] = []): string[] {
+  const named = text.split(",").map((part) => {
+    const [, code = "", listing = ""] = /^([^#]*)(#[1-9]\d{0,3})?$/.exec(part.trim()) ?? [];
+    return `${symbolArgument(code)}${listing}`;
+  });
+  return [...new Set([...earlier, ...named])];
+}
+
 /** Columns of bars separated by commas. */
 export function columnsArgument(text: string): BarColumnName[] {
   const names = text.split(",").map((part) => part.trim());

@@ -34,6 +34,14 @@ Tables:
   runs     date, status, started_at, finished_at, listed, rows, fetched, no_trade, not_found, invalid,
            failed, deferred, unfinished: a row a date that has a run
   symbols  symbol, name, industry_group, listing_date, market_cap: the newest list
+  calendar         date, week_end, month_end: every trading day from the first stored to the last
+  actions          symbol, ex_date, kind, value, first_seen, last_confirmed, superseded_at
+  listings         symbol, listing, name, industry_group, listing_date, first_seen, last_seen, is_listed,
+                   first_bar, last_final: every company under each code that it had
+  listing_changes  date, kind, symbol, listing, name, previous
+
+Macros, of a kind 'none', 'splits' or 'all': adjusted_bars(kind) (the columns of bars), weekly_bars(kind),
+monthly_bars(kind) (and sessions), returns(kind) (symbol, date, simple_return, total_return).
 
 The language is DuckDB's. It reads; nothing in the store can be changed. A value of --param is a text,
 which becomes a number or a date where it is compared with one; elsewhere write $1::DOUBLE.
@@ -42,6 +50,7 @@ Examples:
   asx query "select symbol, max(close) from bars where date >= '2024-01-01' group by 1"
   asx query "from bars where symbol = \\$1 order by date" --param BHP --format csv > bhp.csv
   asx query "from bars" --out bars.parquet
+  asx query "from monthly_bars('splits') where symbol = 'BHP' order by date"
   asx query - < report.sql
 
 Exit codes: 0 printed or written, 1 the query failed while it ran (such as text that is no date) or a file is

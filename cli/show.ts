@@ -1,9 +1,10 @@
 import { Command, Option } from "commander";
+import { describeReused } from "../aggregator/coverage.ts";
 import type { Adjustment, BarColumnName, Bars } from "../aggregator/index.ts";
 import { BAR_COLUMNS } from "../domain/bar-columns.ts";
 import { InvalidInputError } from "../domain/errors.ts";
 import { createTradingCalendar } from "../domain/trading-calendar.ts";
-import { columnsArgument, dateArgument, moreSymbolsArgument, wholeNumberArgument } from "./arguments.ts";
+import { columnsArgument, dateArgument, moreListingsArgument, wholeNumberArgument } from "./arguments.ts";
 import { ROWS_SHOWN } from "./column-table.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
 import { type LibraryOptions, libraryOptions, withAggregator } from "./open-aggregator.ts";
@@ -50,7 +51,11 @@ export function showCommand(terminal: Terminal): Command {
     )
     .option("--from <date>", "first date of a range, inclusive", dateArgument)
     .option("--to <date>", "its last date, inclusive (default: the last finished trading day)", dateArgument)
-    .option("--symbol <code>", "only this ASX code; may be given several times", moreSymbolsArgument)
+    .option(
+      "--symbol <code>",
+      "only this ASX code; may be given several times; ABC#2: its second listing",
+      moreListingsArgument,
+    )
     .option("--columns <names>", "only these besides symbol and date, such as close,volume", columnsArgument)
     .addOption(
       new Option(
@@ -131,11 +136,13 @@ function tellWhatLacks(bars: ShownBars, { range, options }: Shown, { stderr, exi
   const days = isOneDay ? `on ${from}` : `from ${from} to ${to}`;
   const isShort = coverage.days.some(({ status }) => status !== "complete") || coverage.unverified.length > 0;
   if (bars.length === 0 && options.symbol === undefined) writeLine(stderr, `There are no bars ${days}.`);
-  const without = (options.symbol ?? []).filter((symbol) => !bars.symbols.includes(symbol));
+  const without = (options.symbol ?? []).filter((symbol) => !bars.symbols.includes(symbol.replace(/#.*$/, "")));
   if (without.length > 0) {
     const why = isOneDay ? `; npx asx status --date ${from}${where} --json says why` : "";
     writeLine(stderr, `${without.join(", ")} ${without.length === 1 ? "has" : "have"} no bar ${days}${why}.`);
   }
+  for (const reused of coverage.reusedCodes)
+    writeLine(stderr, `Several companies had the code: ${describeReused(reused)}.`);
   for (const left of coverage.notAdjusted) writeLine(stderr, `Not adjusted for a dividend: ${left}.`);
   if (isShort && isOneDay) writeLine(stderr, `${dayWarning(from, bars)}: see ${see}`);
   else if (isShort) writeLine(stderr, `${coverage}\nSee ${see}`);

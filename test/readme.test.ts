@@ -70,7 +70,7 @@ describe("the README", () => {
       const queries = [...README.matchAll(/^npx asx query "([^"]+)"/gm)].map(([, sql = ""]) =>
         sql.replaceAll("\\$", "$"),
       );
-      expect(queries).toHaveLength(3);
+      expect(queries).toHaveLength(4);
       for (const sql of queries) {
         const values = sql.includes("$1") ? ["--param", "BHP"] : [];
         expect(await asx(["query", sql, ...values, "--store", store])).toMatchObject({ stderr: "", exitCode: 0 });

@@ -1,4 +1,4 @@
-import { rm } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type StoredDays, storeDays } from "../support/stored-days.ts";
@@ -100,5 +100,29 @@ describe("asx show of a range", () => {
     const { stdout, stderr, exitCode } = await show(...args);
     expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 64 });
     expect(stderr).toContain(message);
+  });
+});
+
+describe("asx show of a code that another company took over", () => {
+  it("shows the bars of the listing that is named, and says that there are several", async () => {
+    const days = await storeDays({ "2024-05-29": "complete", "2024-05-31": "complete" });
+    try {
+      const header = "symbol,name,industry_group,listing_date,market_cap\n";
+      const listOf = (date: string): string => join(days.folder, "store/symbols", `${date}-symbols.csv`);
+      await writeFile(listOf("2024-05-30"), `${header}CBA,CBA LIMITED,Banks,,\n`);
+      await writeFile(listOf("2024-05-31"), `${header}BHP,OTHER MINES,Materials,,\nCBA,CBA LIMITED,Banks,,\n`);
+      await asx(["listings", "--rebuild", "--store", days.store]);
+      const range = ["--from", "2024-05-29", "--to", "2024-05-31", "--columns", "close"];
+      const second = await asx(["show", "--store", days.store, ...range, "--symbol", "bhp#2", "--format", "csv"]);
+      expect(second.stdout).toBe("symbol,date,close\nBHP,2024-05-31,10.3\n");
+      expect(second.stderr).toContain(
+        "Several companies had the code: BHP#1 BHP LIMITED (to 2024-05-29) and BHP#2 OTHER MINES (from 2024-05-30).",
+      );
+      const third = await asx(["show", "--store", days.store, ...range, "--symbol", "BHP#3"]);
+      expect(third).toMatchObject({ stdout: "", exitCode: 64 });
+      expect(third.stderr).toContain("there is no listing BHP#3");
+    } finally {
+      await days.remove();
+    }
   });
 });
