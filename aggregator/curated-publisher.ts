@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { StoreUnavailableError } from "../domain/errors.ts";
 import { curatedManifestKey, curatedPrefix } from "../domain/object-keys.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
@@ -49,6 +50,8 @@ export interface NextFiles<Result> {
 
 /** Times that another compaction may publish first, or files change while they are read, before that is an error. */
 const MOST_TRIES = 10;
+/** The wait after a first try, in milliseconds, and as much more after each further one: another may be writing the manifest. */
+const PAUSE_MS = 20;
 
 /**
  * Publishes compacted files. A file is never changed, and one manifest says which count: it is replaced by one conditional
@@ -82,6 +85,7 @@ export class CuratedPublisher {
       for (let attempt = 1; attempt <= MOST_TRIES; attempt += 1) {
         const done = await this.#tryOnce(range, building, make);
         if (done !== undefined) return done;
+        if (attempt < MOST_TRIES) await setTimeout(attempt * PAUSE_MS);
       }
     } finally {
       await building.clear();
