@@ -96,6 +96,8 @@ describe("the roles of the Lambdas", () => {
     const { environment, runtime: runtimeOfRoles } = options(10.75, "by hand");
     const fetchBatch = createBatchFetcher(environment, runtimeOfRoles);
     await as("batch-fetcher", () => fetchBatch({ date: DAY, batchNumber: 0 }));
+    // A batch of a backfill that is tried again, as the answer of its fetcher was lost after the file was written.
+    await as("batch-fetcher", () => fetchBatch({ backfill: SPAN, symbols: ["BHP", "CBA", "DRR"], batchNumber: 0 }));
 
     expect([notified, error]).toEqual([[], undefined]);
     expect(runtime.logs.filter((line) => line.includes("not allow"))).toEqual([]);
