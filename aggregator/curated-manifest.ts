@@ -13,7 +13,10 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 /** What a compacted file holds of one date. */
 export const curatedDay = z.object({
   rows: z.number().int().nonnegative(),
-  /** The raw-data files that were merged, and their hashes, a line a file as `sha256sum` writes it. */
+  /**
+   * The raw-data files that were merged, and their hashes, a line a file as `sha256sum` writes it; and a line a backfill that
+   * has the date, with the hash of its list of files.
+   */
   sums: z.string(),
 });
 export type CuratedDay = z.infer<typeof curatedDay>;

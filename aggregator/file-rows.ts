@@ -1,6 +1,6 @@
 import { messageOf } from "../domain/errors.ts";
 import { fromEpochDays } from "../domain/trading-date.ts";
-import { type Columns, rowCount } from "./column.ts";
+import type { Columns } from "./column.ts";
 import type { Engine } from "./engine.ts";
 import { parquetFiles } from "./sql-text.ts";
 import { SEEMS_RIGHT, wrongBar } from "./wrong-bar.ts";
@@ -37,17 +37,6 @@ export async function countRows(
     onFiles(at + slice.length);
   }
   return found;
-}
-
-/** Counts the symbols that have a bar in files, by date. */
-export async function countSymbols(engine: Engine, paths: readonly string[]): Promise<Map<string, number>> {
-  const columns = await engine.query(
-    `SELECT date, count(DISTINCT symbol) AS symbols FROM ${parquetFiles(paths)} GROUP BY date`,
-  );
-  const count = rowCount(columns);
-  return new Map(
-    Array.from({ length: count }, (_, row) => [dateAt(columns, "date", row) ?? "", numberAt(columns, "symbols", row)]),
-  );
 }
 
 /** Where the engine fails at several files, each half is asked for by itself, until the file is found that it fails at. */

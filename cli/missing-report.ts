@@ -1,5 +1,8 @@
 import type { MissingDays } from "../aggregator/index.ts";
+import { MOST_FILL_DAYS } from "../domain/batch.ts";
+import { curatedPrefix } from "../domain/object-keys.ts";
 import type { TradingCalendar } from "../domain/trading-calendar.ts";
+import { daysBetween } from "../domain/trading-date.ts";
 import { whole } from "./numbers.ts";
 import { renderTable } from "./table.ts";
 
@@ -10,6 +13,8 @@ export interface MissingReportOptions {
   /** What a run needs besides, with a space before it: the source of a store of made-up bars. */
   readonly source?: string;
   readonly calendar: Pick<TradingCalendar, "tradingDays">;
+  /** The last finished trading day: a catch-up reaches some days back from it. */
+  readonly last: string;
 }
 
 /** A day, or trading days that follow each other, with what is lacking. */
@@ -37,11 +42,11 @@ export function lackingDates({ days, failed, partial, unrecorded, unreadable }: 
 }
 
 /** What is lacking as a table, and the commands that mend it. */
-export function describeMissing(lacking: MissingDays, { where, source = "", calendar }: MissingReportOptions): string {
+export function describeMissing(lacking: MissingDays, options: MissingReportOptions): string {
   const { from, to } = lacking;
   if (lacking.isNothing) return `${from} to ${to}: nothing is missing.`;
   const dates = lackingDates(lacking);
-  const lacks = inRuns(lacksOf(lacking), calendar.tradingDays(from, to));
+  const lacks = inRuns(lacksOf(lacking), options.calendar.tradingDays(from, to));
   const rows = lacks
     .slice(0, ROWS_SHOWN)
     .map(({ dates: those, state, detail }) => [spanOf(those), state, countOf(those, detail)]);
@@ -56,7 +61,7 @@ export function describeMissing(lacking: MissingDays, { where, source = "", cale
     table,
     ...(more > 0 ? [`and ${whole(more)} more; --json names all`] : []),
     "",
-    ...commands(dates, lacking, { where, source }),
+    ...commands(dates, lacking, options),
   ].join("\n");
 }
 
@@ -75,11 +80,16 @@ function lacksOf({ days, failed, partial, unrecorded, unreadable }: MissingDays)
 
 /** A row for each date that has files that cannot be read. */
 function damagedDays(unreadable: MissingDays["unreadable"]): Lack[] {
-  const byDate = Map.groupBy(unreadable, ({ date }) => date ?? "compacted");
+  const byDate = Map.groupBy(unreadable, ({ date, key }) => date ?? whatIs(key));
   return [...byDate].map(([date, files]) => {
     const detail = files.length === 1 ? (files[0]?.key ?? "") : `${whole(files.length)} files cannot be read`;
     return { dates: [date], state: "damaged", detail };
   });
+}
+
+/** What a file is that is of no single date. */
+function whatIs(key: string): string {
+  return key.startsWith(curatedPrefix) ? "compacted" : "backfill";
 }
 
 /** Trading days that follow each other in the same state become one. */
@@ -119,20 +129,29 @@ function named(symbols: readonly string[]): string {
   return `${whole(symbols.length)} to fetch again: ${some}${more > 0 ? ", ..." : ""}`;
 }
 
+/** The fewest requests that mend all: a catch-up reaches some days back, a backfill any number; files are mended day by day. */
 function commands(
   dates: readonly string[],
-  { from, to }: MissingDays,
-  { where, source }: { readonly where: string; readonly source: string },
+  { unreadable }: MissingDays,
+  { where, source = "", last }: MissingReportOptions,
 ): string[] {
-  if (dates.length <= COMMANDS_SHOWN) {
-    return ["To mend them:", ...dates.map((date) => `  npx asx run --date ${date}${where}${source}`)];
+  const many = unreadable.filter(({ date }) => date === null).map(({ key, reason }) => `${key}: ${reason}`);
+  const [first = last, end = last] = [dates[0], dates.at(-1)];
+  const days = daysBetween(first, last) + 1;
+  const run = (date: string): string => `  npx asx run --date ${date}${where}${source}`;
+  if (dates.length === 0) return many;
+  if (dates.length > 1 && days <= MOST_FILL_DAYS && end <= last) {
+    return ["To mend them:", `  npx asx catch-up --days ${days}${where}${source}`, ...many];
   }
+  if (dates.length <= COMMANDS_SHOWN) return ["To mend them:", ...dates.map(run), ...many];
+  const damaged = dates.filter((date) => unreadable.some((file) => file.date === date));
+  const more = damaged.length - COMMANDS_SHOWN;
   return [
-    `To mend them, the first one: npx asx run --date ${dates[0]}${where}${source}`,
-    "All of them:",
-    `  npx asx missing --dates --from ${from} --to ${to}${where} |`,
-    "    while read -r date; do",
-    `      npx asx run --date "$date"${where}${source} < /dev/null`,
-    "    done",
+    "To mend them, in one request a symbol:",
+    `  npx asx backfill --from ${first} --to ${end}${where}${source}`,
+    ...(damaged.length > 0 ? ["and those of which a file cannot be read:"] : []),
+    ...damaged.slice(0, COMMANDS_SHOWN).map(run),
+    ...(more > 0 ? [`  and ${whole(more)} more; --json names all`] : []),
+    ...many,
   ];
 }

@@ -64,7 +64,7 @@ async function missing(options: MissingOptions, terminal: Terminal): Promise<voi
     else if (options.dates === true) for (const date of lackingDates(lacking)) writeLine(stdout, date);
     else {
       const source = lacking.isNothing ? "" : await sourceOption(options.store, environment);
-      writeLine(stdout, describeMissing(lacking, { where, source, calendar }));
+      writeLine(stdout, describeMissing(lacking, { where, source, calendar, last }));
     }
     const finished = calendar.tradingDays(from, to).filter((date) => date <= last);
     // Only a range without anything leaves open whether the store has any day: looking at all of it takes longer.

@@ -26,8 +26,7 @@ describe("asx missing", () => {
         "2024-05-31  partial  1 to fetch again: CBA",
         "",
         "To mend them:",
-        `  npx asx run --date 2024-05-30 --store ${stored.store} --source sandbox`,
-        `  npx asx run --date 2024-05-31 --store ${stored.store} --source sandbox`,
+        `  npx asx catch-up --days 2 --store ${stored.store} --source sandbox`,
         "",
       ].join("\n"),
       stderr: "",
@@ -59,11 +58,12 @@ describe("asx missing", () => {
     expect((await missing("--dates")).stdout).toBe("2024-05-30\n2024-05-31\n");
   });
 
-  it("of many days gives a few lines: those that follow each other as one, and a loop over all", async () => {
+  it("of many days gives a few lines: those that follow each other as one, and one command for all", async () => {
     const { stdout } = await missing("--from", "2023-06-01");
     const lines = stdout.split("\n");
     expect(lines[3]).toBe("2023-06-01 to 2024-05-28  no run   251 days");
-    expect(lines).toContain(`  npx asx missing --dates --from 2023-06-01 --to 2024-05-31 --store ${stored.store} |`);
+    const command = `  npx asx backfill --from 2023-06-01 --to 2024-05-31 --store ${stored.store} --source sandbox`;
+    expect(lines).toContain(command);
     expect(lines.length).toBeLessThan(16);
   });
 
@@ -145,9 +145,28 @@ describe("what is lacking in many days", () => {
     const rest = days.filter((_, position) => position % 2 === 1);
     const none = { failed: [], unrecorded: [], unreadable: [], isNothing: false };
     const lacking = { from: "2020-01-01", to: "2024-05-31", days: rest, ...none };
-    const lines = describeMissing({ ...lacking, partial }, { where: "", calendar }).split("\n");
+    const lines = describeMissing({ ...lacking, partial }, { where: "", calendar, last: "2024-05-31" }).split("\n");
     expect(lines.length).toBeLessThan(54);
     expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(80);
     expect(lines).toContainEqual(expect.stringMatching(/^and 1,0\d\d more; --json names all$/));
+  });
+
+  it("that lie far back and are few are run one by one; files are mended by runs of their days", () => {
+    const calendar = createTradingCalendar();
+    const none = { days: [], failed: [], partial: [], unrecorded: [], unreadable: [], isNothing: false };
+    const range = { from: "2020-01-01", to: "2024-05-31" };
+    const report = (lacking: object): string =>
+      describeMissing({ ...range, ...none, ...lacking }, { where: "", calendar, last: "2024-05-31" });
+    expect(report({ days: ["2020-03-02", "2024-05-31"] })).toMatch(
+      /mend them:\n {2}npx asx run --date 2020-03-02\n {2}npx asx run --date 2024-05-31$/,
+    );
+    const days = calendar.tradingDays("2020-03-02", "2020-03-31");
+    const unreadable = [
+      { date: "2020-03-05", key: "raw-data/2020-03-05-batch-0.parquet", reason: "it is damaged" },
+      { date: null, key: "backfills/2019-01-02_2019-12-31.json", reason: "is damaged; restore it" },
+    ];
+    expect(report({ days, unreadable })).toMatch(
+      /--from 2020-03-02 --to 2020-03-31\nand those .*\n {2}npx asx run --date 2020-03-05\nbackfills\/2019.*: is damaged; restore it$/,
+    );
   });
 });
