@@ -52,8 +52,8 @@ Examples:
 
 ARN is arn:aws:states:REGION:ACCOUNT:stateMachine:NAME. The execution is named after the date, as
 run-2024-05-31 or backfill-2016-01-04_2026-11-20, and a name is not started twice: with --wait the
-execution of that name is followed, whether it runs or has ended, and --again starts another. Where
-another execution has the date, as one of the schedule's, the started one leaves it to that.
+execution of that name is followed, whether it runs or has ended, and --again starts another.
+Where another execution has the date, as one of the schedule's, the started one leaves it to that.
 Credentials are those of the AWS SDK; --wait reads the summary from the run's bucket.
 
 Exit codes: 0 started, or with --wait complete or market closed, 2 partial, 1 failed or not started,

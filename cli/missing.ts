@@ -21,11 +21,12 @@ Examples:
   asx missing                                  from the first stored day on
   asx missing --from 2024-01-02 --to 2024-05-31 --store s3://my-bucket
   asx missing --json | jq '.partial[].symbols[]'
-  asx missing --dates | while read -r date; do asx run --date "$date" < /dev/null; done
+  asx missing --dates                          the dates alone, one a line
 
 States: no run (neither a run nor bars), partial (symbols failed or were not tried), failed (no bar, or the
 day as a whole cannot be right), unrecorded (bars without a run summary: whether all are there is not known).
-Days whose prices have not settled yet are not missing, nor are those on which the exchange was closed.
+Days whose prices have not settled yet are not missing, nor are those on which the exchange was closed,
+or that a whole backfill covers.
 
 Exit codes: 0 nothing is missing, 2 something is, 1 nothing is stored (--from lists the days to fetch all the same)
 or the store cannot be read, 64 bad usage, 130 interrupted.`;

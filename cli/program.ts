@@ -25,8 +25,8 @@ Examples:
   asx run                                                the last finished trading day
   asx execute --state-machine ARN --wait                 the same where it is deployed
   asx status                                             how the newest date stands
-  asx catch-up                                           what the last 30 days lack
   asx missing --from 2024-01-02                          which days are not whole, and how to mend them
+  asx catch-up                                           what the last 30 days lack
   asx backfill --from 2016-01-04                         the past, one request a symbol; --plan says what it takes
   asx show --date 2024-05-31 --symbol BHP
   asx query "select count(*) from bars"
