@@ -52,7 +52,7 @@ const MUTANTS: readonly Mutant[] = [
   {
     name: "compacted bars that count although their date was run again",
     file: "aggregator/stored-days.ts",
-    change: ["(({ days }) => days[date]?.sums === sums)", "(({ days }) => days[date]?.sums !== undefined)"],
+    change: ["((file) => file.days[date]?.sums === sums)", "((file) => file.days[date]?.sums !== undefined)"],
     tests: ["test/aggregator/compact.test.ts"],
   },
   {
@@ -163,6 +163,54 @@ const MUTANTS: readonly Mutant[] = [
     file: "stacks/functions.ts",
     change: ["resources: objects(writes) }", "resources: [`${bucketArn}/*`, ...objects(writes)] }"],
     tests: ["test/stacks/permissions.test.ts"],
+  },
+  {
+    name: "prices rescaled for splits that they were fetched after",
+    file: "domain/split-basis.ts",
+    change: ["return Math.max(observedAt, toEpochDays(date)", "return Math.max(0, toEpochDays(date)"],
+    tests: ["test/domain/adjustment.test.ts", "test/aggregator/adjust.test.ts"],
+  },
+  {
+    name: "a history file that is not compared with what its record names",
+    file: "aggregator/history-files.ts",
+    change: ["const hash = sha256(bytes);", "const hash = named;"],
+    tests: ["test/aggregator/history.test.ts"],
+  },
+  {
+    name: "compacted bars that count although a backfill has others since",
+    file: "aggregator/history-sums.ts",
+    change: ["return rawSums + backfills.map(", "return rawSums + backfills.slice(backfills.length).map("],
+    tests: ["test/aggregator/history.test.ts", "test/aggregator/history-compaction.test.ts"],
+  },
+  {
+    name: "a backfill that asks again for what it has kept",
+    file: "lambdas/batch-fetcher/fetch-history.ts",
+    change: ["if (history !== undefined) pending.set(symbol, history);", ""],
+    tests: ["test/lambdas/fetch-history.test.ts", "test/lambdas/backfill-killed.test.ts"],
+  },
+  {
+    name: "a catch-up that trusts files by their names",
+    file: "lambdas/symbol-updater/find-gaps.ts",
+    change: ["bytes !== undefined && sha256(bytes) === named", "bytes !== undefined"],
+    tests: ["test/lambdas/find-gaps.test.ts", "test/simulation/catch-up.test.ts"],
+  },
+  {
+    name: "a day that counts as whole by a backfill of some named symbols",
+    file: "aggregator/history-coverage.ts",
+    change: ["isFull && status !== BACKFILL_STATUSES.failed", "status !== BACKFILL_STATUSES.failed"],
+    tests: ["test/aggregator/history.test.ts", "test/aggregator/history-coverage.test.ts"],
+  },
+  {
+    name: "a code's next company taken for a rename",
+    file: "domain/listing-history.ts",
+    change: ["if (!isListed(last)) return isAlike(name, listing.name);", "if (!isListed(last)) return true;"],
+    tests: ["test/domain/listing-history.test.ts"],
+  },
+  {
+    name: "weeks that begin on Sundays",
+    file: "aggregator/period-ends.ts",
+    change: ["Math.floor((day + 3) / 7) * 7 + 4", "Math.floor((day + 4) / 7) * 7 + 3"],
+    tests: ["test/aggregator/periods.test.ts"],
   },
 ];
 
