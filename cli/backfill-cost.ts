@@ -51,8 +51,11 @@ const OTHER_GIGABYTES = 512 / 1024;
 const OTHER_SECONDS = 20;
 /** States entered of one round besides those of lanes and batches. */
 const STATES_A_ROUND = 8;
-/** Requests of S3 for each symbol (its pending history), and for each batch: its file, the lock and a listing. */
-const PUTS_A_SYMBOL = 1;
+/**
+ * Requests of S3 for each symbol (its pending history, and the listing that says there is none before), and for each batch: its
+ * file, the lock and a listing.
+ */
+const PUTS_A_SYMBOL = 2;
 const PUTS_A_BATCH = 4;
 const GETS_A_BATCH = 3;
 
