@@ -1,9 +1,13 @@
 import { Writable } from "node:stream";
+import { setImmediate } from "node:timers/promises";
 import parquet, { type FieldDefinition } from "parquetjs-lite";
 import type { Bar } from "../../domain/bar.ts";
 import { BAR_COLUMNS, type BarColumn } from "../../domain/bar-columns.ts";
 import { toEpochDays } from "../../domain/trading-date.ts";
 import { SEAL_METADATA_KEY, sealFile, UNSEALED } from "../../stores/file-seal.ts";
+
+/** Rows after which others have their turn: encoding ten years of some symbols takes a second, and answers are under way. */
+const ROWS_A_TURN = 2_000;
 
 /** How bars are written. */
 export interface BarsParquetOptions {
@@ -31,7 +35,10 @@ export async function encodeBars(
     const writer = await parquet.ParquetWriter.openStream(SCHEMA, sink, { rowGroupSize: rowGroupRows });
     for (const [key, value] of Object.entries(metadata)) writer.setMetadata(key, value);
     writer.setMetadata(SEAL_METADATA_KEY, UNSEALED);
-    for (const bar of bars) await writer.appendRow(rowOf(bar));
+    for (const [index, bar] of bars.entries()) {
+      if (index > 0 && index % ROWS_A_TURN === 0) await setImmediate();
+      await writer.appendRow(rowOf(bar));
+    }
     await writer.close();
   } catch (thrown) {
     // parquetjs-lite throws bare strings
