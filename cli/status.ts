@@ -3,30 +3,24 @@ import { isFinal, type SymbolReport } from "../domain/batch.ts";
 import { parseRawDataKey, parseRunKey, rawDataPrefix, runKey, runsPrefix } from "../domain/object-keys.ts";
 import type { ObjectStore, StoredObject } from "../domain/object-store.ts";
 import { parseRunSummary } from "../domain/parse-run-summary.ts";
-import type { BatchEntry, DayQuality, RunSummary } from "../domain/run-summary.ts";
+import type { DayQuality, RunSummary } from "../domain/run-summary.ts";
 import { printable } from "../domain/text.ts";
 import { createTradingCalendar } from "../domain/trading-calendar.ts";
 import { endpointOf, openStore } from "../stores/open-store.ts";
-import { sha256 } from "../stores/sha256.ts";
 import { dateArgument, storeArgument } from "./arguments.ts";
+import { backfilledDay, describeBackfilledDay, lastBackfilledDate } from "./backfilled-day.ts";
 import { EXIT_CODES, exitCodeOf } from "./exit-codes.ts";
 import { counted, size, whole } from "./numbers.ts";
+import { configuredClosures } from "./run-input.ts";
 import { describeFinding, outcomeTable, storeOption } from "./run-report.ts";
 import { sourceOption } from "./store-source.ts";
+import { checkFile, type FileState } from "./stored-file-state.ts";
 import { type Terminal, writeLine } from "./terminal.ts";
 
 interface StatusOptions {
   readonly date?: string;
   readonly store: string;
   readonly json?: boolean;
-}
-
-/** A file of the date: as its run summary says (ok), gone (missing), with other bytes (changed) or without a summary to name it (unlisted). */
-interface FileState {
-  readonly key: string;
-  readonly state: "ok" | "missing" | "changed" | "unlisted";
-  readonly rows: number | null;
-  readonly bytes: number;
 }
 
 /** How many symbols the text names of a kind. */
@@ -47,7 +41,11 @@ export function statusCommand(terminal: Terminal): Command {
     .description(
       "Shows what the store holds for a date: status, outcomes, files, rows, and what is missing. Checks every file's SHA-256.",
     )
-    .option("--date <date>", "trading date in Sydney, YYYY-MM-DD (default: the newest that has a run)", dateArgument)
+    .option(
+      "--date <date>",
+      "trading date in Sydney, YYYY-MM-DD (default: the newest that has a run, or a backfill)",
+      dateArgument,
+    )
     .option("--store <url>", "file:FOLDER or s3://BUCKET[/FOLDER]", storeArgument, "file:./data")
     .option("--json", "print the status as JSON")
     .addHelpText("after", HELP)
@@ -61,6 +59,13 @@ async function status(options: StatusOptions, terminal: Terminal): Promise<void>
   const bytes = await store.get(runKey(date));
   if (bytes === undefined) {
     const files = await unlistedFiles(store, date);
+    const isOpen = createTradingCalendar(configuredClosures(terminal.environment)).isTradingDay(date);
+    const day = isOpen && files.length === 0 ? await backfilledDay(store, date) : undefined;
+    if (day !== undefined) {
+      writeLine(terminal.stdout, options.json === true ? JSON.stringify(day) : describeBackfilledDay(day, store));
+      terminal.exit(day.files.some(({ state }) => state !== "ok") ? EXIT_CODES.failed : exitCodeOf(day.status));
+      return;
+    }
     if (options.json === true) writeLine(terminal.stdout, JSON.stringify({ date, status: null, files }));
     else {
       const source = await sourceOption(options.store, terminal.environment);
@@ -71,7 +76,7 @@ async function status(options: StatusOptions, terminal: Terminal): Promise<void>
   }
   const summary = parseRunSummary(runKey(date), bytes);
   const files = await Promise.all(
-    summary.batches.flatMap((batch) => (batch.key === null ? [] : checkFile(store, batch.key, batch))),
+    summary.batches.flatMap((batch) => (batch.key === null ? [] : checkFile(store, { ...batch, key: batch.key }))),
   );
   const unfinished = summary.outcomes.filter(({ outcome }) => !isFinal(outcome));
   if (options.json === true) writeLine(terminal.stdout, JSON.stringify({ ...summary, files, unfinished }));
@@ -82,19 +87,13 @@ async function status(options: StatusOptions, terminal: Terminal): Promise<void>
 
 async function newestDate(store: ObjectStore): Promise<string | undefined> {
   const dates = (await store.list(runsPrefix)).map(({ key }) => parseRunKey(key));
-  return dates.filter((date) => date !== undefined).at(-1);
+  return dates.filter((date) => date !== undefined).at(-1) ?? (await lastBackfilledDate(store));
 }
 
 async function unlistedFiles(store: ObjectStore, date: string): Promise<FileState[]> {
   const listed = await store.list(rawDataPrefix(date));
   const ours = listed.filter(({ key }: StoredObject) => parseRawDataKey(key)?.date === date);
   return ours.map(({ key, bytes }) => ({ key, state: "unlisted", rows: null, bytes }));
-}
-
-async function checkFile(store: ObjectStore, key: string, batch: BatchEntry): Promise<FileState> {
-  const bytes = await store.get(key);
-  if (bytes === undefined) return { key, state: "missing", rows: batch.rows, bytes: 0 };
-  return { key, state: sha256(bytes) === batch.sha256 ? "ok" : "changed", rows: batch.rows, bytes: bytes.length };
 }
 
 function describeWithoutRun(

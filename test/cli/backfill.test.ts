@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
@@ -268,5 +268,43 @@ describe("asx backfill --plan", () => {
 
   it("works with the memory that the fetcher has in AWS", () => {
     expect(FETCHER_GIGABYTES * 1024).toBe(MEMORY_MEGABYTES["batch-fetcher"]);
+  });
+});
+
+describe("asx status of a store with a backfill alone", () => {
+  const status = (...more: string[]) => asx(["status", "--store", store, ...more]);
+
+  it("tells of its last date, and of each trading day of it", async () => {
+    await backfill();
+    const newest = await status();
+    expect(newest.stdout).toMatch(/^ASX 2024-05-31: complete by a backfill, as of .*; it has no run of its own$/m);
+    expect(newest.stdout).toContain("Bars:    2 of 3 symbols\nFiles:   1 file of 2024-05-27 to 2024-05-31 (");
+    expect(newest).toMatchObject({ stderr: "", exitCode: 0 });
+    const json = JSON.parse((await status("--date", "2024-05-28", "--json")).stdout);
+    expect(json).toMatchObject({ status: "complete", rows: 0, symbols: 3, files: [{ state: "ok" }], unfinished: [] });
+    expect((await status("--date", "2024-05-24")).stdout).toContain("holds nothing");
+  });
+
+  it("tells what is unfinished, and a file that is gone or changed", async () => {
+    delivery = down;
+    await backfill();
+    const partial = await status();
+    expect(partial).toMatchObject({ exitCode: 2, stdout: expect.stringContaining("To fetch again: 1 symbol;") });
+    const [file = ""] = await readdir(join(folder, "history"));
+    await writeFile(join(folder, "history", file), "PAR1");
+    expect(await status()).toMatchObject({
+      exitCode: 1,
+      stdout: expect.stringContaining(`Changed: ${folder}/history/`),
+    });
+    await rm(join(folder, "history", file));
+    expect(await status()).toMatchObject({
+      exitCode: 1,
+      stdout: expect.stringContaining(`Missing: ${folder}/history/`),
+    });
+  });
+
+  it("of named symbols says so", async () => {
+    await backfill("--symbols", "BHP");
+    expect((await status()).stdout).toContain("Bars:    1 of 1 symbol, named by hand");
   });
 });
