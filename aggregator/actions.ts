@@ -12,13 +12,13 @@ import {
   type CorporateAction,
   observeActions,
 } from "../domain/corporate-action.ts";
-import type { StoredFileError } from "../domain/errors.ts";
 import { codeBeginnings } from "../domain/listing-window.ts";
 import { fromEpochDays, toEpochDays } from "../domain/trading-date.ts";
 import type { ActionFiles } from "./action-files.ts";
-import type { OnBadFile, Seen } from "./bar-reader.ts";
+import { type OnBadFile, type Seen, skippedOf } from "./bar-reader.ts";
 import { barsView } from "./bars-view.ts";
 import { type Column, columnsOf } from "./column.ts";
+import type { SkippedFile } from "./coverage.ts";
 import type { Engine } from "./engine.ts";
 import type { ListedSymbols } from "./listed-symbols.ts";
 import { numberColumn, textColumn } from "./make-column.ts";
@@ -58,8 +58,10 @@ export interface KnownActions {
   /** Of the files, united with what all stored bars say; in order of symbol and ex-date. */
   readonly actions: readonly CorporateAction[];
   readonly factors: AdjustmentFactors;
-  /** Files of actions that cannot be read, and were left out. */
-  readonly damaged: readonly StoredFileError[];
+  /** When the companies began that took codes of others over. */
+  readonly beginnings: CodeBeginnings;
+  /** Files of the whole store that cannot be read, of bars and of actions: what they would say is not known. */
+  readonly skipped: readonly SkippedFile[];
 }
 
 /** Days before an ex-date among which almost every symbol has a bar. */
@@ -70,7 +72,7 @@ export interface ActionsReaderParts {
   readonly engine: Engine;
   readonly reader: Reader;
   readonly files: ActionFiles;
-  readonly listed: Pick<ListedSymbols, "known">;
+  readonly listed: Pick<ListedSymbols, "history">;
 }
 
 /**
@@ -109,13 +111,13 @@ export class ActionsReader {
     const filed = await files.read(seen.offlineSince !== null);
     const [damaged] = filed.damaged;
     if (damaged !== undefined && onBadFile === "error") throw damaged;
-    const listings = await listed.known(seen.offlineSince !== null);
-    const beginnings = listings === undefined ? new Map<string, string[]>() : codeBeginnings(listings.history);
+    const beginnings = codeBeginnings((await listed.history(seen.offlineSince !== null)).history);
     const mark = `${seen.catalog.mark} ${filed.mark} ${JSON.stringify([...beginnings])}`;
     if (this.#last?.mark === mark) return this.#last.known;
-    const known = { ...(await this.#read(seen, filed.actions, beginnings)), damaged: filed.damaged };
-    const isWhole = seen.plan.bad.length === 0 && seen.catalog.damaged.length === 0;
-    this.#last = isWhole ? { mark, known } : undefined;
+    const damagedFiles = [...filed.damaged, ...seen.catalog.damaged].map(skippedOf);
+    const skipped = [...damagedFiles, ...seen.plan.bad.map(({ key, reason }) => ({ key, reason }))];
+    const known = { ...(await this.#read(seen, filed.actions, beginnings)), beginnings, skipped };
+    this.#last = seen.plan.bad.length + seen.catalog.damaged.length === 0 ? { mark, known } : undefined;
     return known;
   }
 
@@ -123,7 +125,7 @@ export class ActionsReader {
     { plan }: Seen,
     filed: readonly CorporateAction[],
     beginnings: CodeBeginnings,
-  ): Promise<Omit<KnownActions, "damaged">> {
+  ): Promise<Pick<KnownActions, "actions" | "factors">> {
     return this.#withBars(plan, async (bars) => {
       const actions = observeActions(filed, await this.#events(bars));
       const dividends = actionsThatHold(actions).filter(({ kind }) => kind === ACTION_KINDS.dividend);

@@ -1,5 +1,10 @@
-import { type AdjustmentFactors, type DividendFactor, type SplitFactor, wholeShares } from "../domain/adjustment.ts";
-import { basisInstant } from "../domain/split-basis.ts";
+import {
+  type AdjustmentFactors,
+  type DividendFactor,
+  type SplitFactor,
+  splitFactorAt,
+  wholeShares,
+} from "../domain/adjustment.ts";
 import { fromEpochDays, toEpochDays } from "../domain/trading-date.ts";
 import type { BarColumnName } from "./bars.ts";
 import type { Column, Columns } from "./column.ts";
@@ -94,8 +99,7 @@ interface SymbolRows {
 function fillSplits(filled: Float64Array, { from, to, dates, fetched }: SymbolRows, splits: readonly SplitFactor[]) {
   if (splits.length === 0) return;
   for (let row = from; row < to; row += 1) {
-    const basis = basisInstant(fromEpochDays(dates[row] ?? 0), fetched[row] ?? 0);
-    filled[row] = splits.find(({ effectiveAt }) => effectiveAt > basis)?.factor ?? 1;
+    filled[row] = splitFactorAt(splits, fromEpochDays(dates[row] ?? 0), fetched[row] ?? 0);
   }
 }
 

@@ -12,18 +12,17 @@ export async function loadAdjusted(
   adjust: Exclude<Adjustment, "none">,
 ): Promise<{ readonly bars: Bars; readonly seen: Seen }> {
   const { bars, seen } = await reader.bars({ ...question, columns: columnsForAdjusting(question.columns) });
-  const { factors, damaged } = await actions.known(question.onBadFile);
+  const { factors, skipped } = await actions.known(question.onBadFile);
   const columns = adjustBars(bars.columns, adjust, question.columns, factors);
   const isForDividends = adjust === "all" || question.columns.includes("adjusted_close");
   const firsts = isForDividends ? firstDates(bars) : new Map<string, string>();
   const notAdjusted = factors.notAdjusted.filter(({ symbol, exDate }) => exDate >= (firsts.get(symbol) ?? "9999"));
-  const skipped = damaged.map(({ message }) => {
-    const [key = ""] = message.split(" ");
-    return { key, reason: message.slice(key.length + 1) };
-  });
+  const known = new Set(bars.coverage.skipped.map(({ key }) => key));
+  // Files of other dates count too: a split or a close before an ex-date that they hold changes these prices.
+  const others = skipped.filter(({ key }) => !known.has(key));
   const coverage = new Coverage({
     ...bars.coverage.toJSON(),
-    skipped: [...bars.coverage.skipped, ...skipped],
+    skipped: [...bars.coverage.skipped, ...others],
     notAdjusted: notAdjusted.map(describeNotAdjusted),
   });
   return { bars: new Bars(columns, coverage), seen };

@@ -8,7 +8,7 @@ import { type BarColumnName, Bars } from "./bars.ts";
 import { selectBars } from "./bars-relation.ts";
 import type { Catalog, CatalogReader, DateRange } from "./catalog.ts";
 import type { Columns } from "./column.ts";
-import { Coverage } from "./coverage.ts";
+import { Coverage, type SkippedFile } from "./coverage.ts";
 import { coverageBounds, coverageDays, unsettledDays } from "./day-coverage.ts";
 import { DECIDING_COLUMNS } from "./deciding-columns.ts";
 import type { Engine } from "./engine.ts";
@@ -254,7 +254,8 @@ async function settled<Value>(call: () => Promise<Value>): Promise<Outcome<Value
   }
 }
 
-function skippedOf({ message }: StoredFileError): { key: string; reason: string } {
+/** The file that an error names, and what is wrong with it. */
+export function skippedOf({ message }: StoredFileError): SkippedFile {
   const [key = ""] = message.split(" ");
   return { key, reason: message.slice(key.length + 1) };
 }

@@ -69,11 +69,12 @@ export class ListedSymbols {
   /**
    * Every listing over time, as of all lists that are stored: by the store's file of listings where it has them all, else
    * those that it lacks are folded here. Watermarks are those of the file.
+   * @param isOffline whether the store was just found out of reach: it is not asked again.
    * @throws StoreUnavailableError where the store cannot be reached and a list is not in the cache.
    */
-  async history(): Promise<ListingState> {
-    const { marks } = await this.#dates();
-    const file = await this.#file.read();
+  async history(isOffline = false): Promise<ListingState> {
+    const { marks } = (isOffline ? await this.#lastDates() : undefined) ?? (await this.#dates());
+    const file = await this.#file.read(isOffline);
     const of = JSON.stringify([file?.mark, marks]);
     if (this.#folded?.of !== of) this.#folded = { of, state: await this.#fold(file?.state, marks) };
     return this.#folded.state;

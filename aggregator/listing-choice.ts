@@ -52,7 +52,8 @@ export async function chooseListings(
 /** The bars of the listings that are meant, and their coverage with the codes that had several. */
 export function barsOfListings(bars: Bars, { symbols, windows }: ListingChoice, state: ListingState | undefined): Bars {
   const kept = windows.size === 0 ? bars : withinWindows(bars, windows);
-  const reusedCodes = state === undefined ? [] : reusedAmong(kept, symbols, state);
+  const reusedCodes =
+    state === undefined ? [] : reusedAmong(kept, new Set(symbols?.filter((code) => !windows.has(code))), state);
   if (kept === bars && reusedCodes.length === 0) return bars;
   const gone = kept === bars ? [] : bars.symbols.filter((symbol) => kept.of(symbol).length === 0);
   const withoutBars = [...bars.coverage.withoutBars, ...gone];
@@ -81,14 +82,22 @@ function describe(code: string, at: number, state: ListingState): string {
   return `${code}#${at + 1} ${nameOf(listing)} (from ${firstSeen(listing)} ${until})`;
 }
 
-/** The codes that several companies had, of those that were asked for, or else have a bar. */
-function reusedAmong(bars: Bars, symbols: readonly string[] | undefined, { history }: ListingState): ReusedCode[] {
-  const among = new Set(symbols?.flatMap((text) => toSymbol(text) ?? []) ?? bars.symbolDictionary);
+/** The codes that several companies had, and that were asked for without saying which, or under which bars of several are given. */
+function reusedAmong(bars: Bars, codes: ReadonlySet<string>, { history }: ListingState): ReusedCode[] {
   return [...history.bySymbol]
-    .filter(([symbol, listings]) => listings.length > 1 && among.has(symbol))
-    .filter(([symbol]) => symbols !== undefined || bars.of(symbol).length > 0)
+    .filter(([, listings]) => listings.length > 1)
     .map(([symbol, listings]) => reusedCode(symbol, listings, history))
+    .filter(({ symbol, listings }) => codes.has(symbol) || companiesAmong(bars.of(symbol), listings) > 1)
     .sort((left, right) => compareSymbols(left.symbol, right.symbol));
+}
+
+/** How many of a code's companies have a bar. */
+function companiesAmong({ date }: Bars, listings: ReusedCode["listings"]): number {
+  return listings.filter(({ from, to }) => {
+    const first = from === null ? Number.NEGATIVE_INFINITY : toEpochDays(from);
+    const last = to === null ? Number.POSITIVE_INFINITY : toEpochDays(to);
+    return date.some((day) => day >= first && day <= last);
+  }).length;
 }
 
 function reusedCode(symbol: string, listings: readonly CompanyListing[], history: ListingHistory): ReusedCode {

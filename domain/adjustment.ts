@@ -10,6 +10,12 @@ import { basisInstant, type Split, splitEffectiveAt, splitFactor } from "./split
 /** What a bar is multiplied by for the splits that took effect after it was fetched. */
 export interface SplitFactor {
   readonly symbol: string;
+  /**
+   * First date of the company that had the split, and the first of the next one with its code; null where there is no bound.
+   * The factor is for its bars alone, whenever they were fetched.
+   */
+  readonly since: string | null;
+  readonly until: string | null;
   /** In milliseconds since 1970. The factor is for bars whose `basisInstant` is before it, and not before an earlier row's. */
   readonly effectiveAt: number;
   /** New shares for one old: volumes are multiplied by it, prices and amounts divided. */
@@ -49,14 +55,6 @@ export interface AdjustmentFactors {
   readonly notAdjusted: readonly NotAdjusted[];
 }
 
-/** Factors, looked up for a bar. */
-export interface Adjuster {
-  /** Divides prices and amounts a share, and multiplies volumes, of a bar of a date that was fetched at an instant. */
-  splitFactor(symbol: string, date: string, fetchedAt: number): number;
-  /** Multiplies prices of a date. */
-  dividendFactor(symbol: string, date: string): number;
-}
-
 /**
  * For each code that several companies had, one after the other, the date on which each but the first began; ascending.
  * One company's actions say nothing about the prices of another.
@@ -82,20 +80,20 @@ export function adjustmentFactors(
   for (const symbol of [...bySymbol.keys()].sort()) {
     const begins = beginnings.get(symbol) ?? [];
     const ofSymbol = bySymbol.get(symbol) ?? [];
-    for (const [at, from] of ["", ...begins].entries()) {
-      const to = begins[at]; // where the next company begins
-      const ofCompany = ofSymbol.filter(({ exDate }) => exDate >= from && (to === undefined || exDate < to));
-      const factors = companyFactors(ofCompany, (exDate) => {
+    for (const [at, since] of [null, ...begins].entries()) {
+      const until = begins[at] ?? null; // where the next company begins
+      const isOfCompany = (date: string): boolean =>
+        (since === null || date >= since) && (until === null || date < until);
+      const ofCompany = ofSymbol.filter(({ exDate }) => isOfCompany(exDate));
+      const factors = companyFactors(ofCompany, { since, until }, (exDate) => {
         const close = closeOf.get(`${symbol} ${exDate}`);
-        return close === undefined || close.date < from ? undefined : close;
+        return close === undefined || !isOfCompany(close.date) ? undefined : close;
       });
       all.splits.push(...factors.splits);
       all.dividends.push(...factors.dividends);
       all.notAdjusted.push(...factors.notAdjusted);
-      if (to === undefined) continue;
       // Up to here and not beyond: what follows is another company's.
-      all.splits.push({ symbol, effectiveAt: splitEffectiveAt(to), factor: 1 });
-      all.dividends.push({ symbol, exDate: to, factor: 1 });
+      if (until !== null) all.dividends.push({ symbol, exDate: until, factor: 1 });
     }
   }
   return { ...all, notAdjusted: all.notAdjusted.sort(byPlace) };
@@ -104,6 +102,7 @@ export function adjustmentFactors(
 /** The factors of one company's actions. */
 function companyFactors(
   actions: readonly CorporateAction[],
+  company: Pick<SplitFactor, "since" | "until">,
   closeBefore: (exDate: string) => PreviousClose | undefined,
 ): AdjustmentFactors {
   const splits: SplitFactor[] = [];
@@ -116,34 +115,33 @@ function companyFactors(
     if (kind !== ACTION_KINDS.split) continue;
     ratios.push({ exDate, ratio: value });
     splitProduct *= value;
-    splits.unshift({ symbol, effectiveAt: splitEffectiveAt(exDate), factor: splitProduct });
+    splits.unshift({ symbol, ...company, effectiveAt: splitEffectiveAt(exDate), factor: splitProduct });
   }
   let dividendProduct = 1;
   for (const dividend of newestFirst) {
     if (dividend.kind !== ACTION_KINDS.dividend) continue;
     const { symbol, exDate } = dividend;
     const factor = dividendFactor(dividend, closeBefore(exDate), ratios);
-    if (typeof factor === "string") {
-      notAdjusted.push({ symbol, exDate, why: factor });
-      continue;
-    }
+    if (typeof factor === "string") notAdjusted.push({ symbol, exDate, why: factor });
+    if (typeof factor === "string" || factor === 1) continue;
     dividendProduct *= factor;
     dividends.unshift({ symbol, exDate, factor: dividendProduct });
   }
   return { splits, dividends, notAdjusted };
 }
 
-/** Looks factors up for single bars: the first action behind a bar has its factor, and where there is none it is 1. */
-export function createAdjuster({ splits, dividends }: Pick<AdjustmentFactors, "splits" | "dividends">): Adjuster {
-  const splitsOf = Map.groupBy(splits, ({ symbol }) => symbol);
-  const dividendsOf = Map.groupBy(dividends, ({ symbol }) => symbol);
-  return {
-    splitFactor(symbol, date, fetchedAt) {
-      const basis = basisInstant(date, fetchedAt);
-      return splitsOf.get(symbol)?.find(({ effectiveAt }) => effectiveAt > basis)?.factor ?? 1;
-    },
-    dividendFactor: (symbol, date) => dividendsOf.get(symbol)?.find(({ exDate }) => exDate > date)?.factor ?? 1,
-  };
+/**
+ * What prices and amounts a share of a bar are divided by, and its volume multiplied.
+ * @param ofSymbol the split factors of the bar's symbol, as {@link adjustmentFactors} gives them.
+ * @param fetchedAt in milliseconds since 1970.
+ */
+export function splitFactorAt(ofSymbol: readonly SplitFactor[], date: string, fetchedAt: number): number {
+  const basis = basisInstant(date, fetchedAt);
+  const found = ofSymbol.find(
+    ({ since, until, effectiveAt }) =>
+      effectiveAt > basis && (since === null || date >= since) && (until === null || date < until),
+  );
+  return found?.factor ?? 1;
 }
 
 /** A rescaled volume in whole shares: halves are rounded up. */
@@ -162,7 +160,7 @@ function dividendFactor(
   before: PreviousClose | undefined,
   splits: readonly Split[],
 ): number | string {
-  if (before === undefined) return "no bar before it";
+  if (before === undefined) return 1; // there is no price before it to adjust
   const amount = value / splitFactor(splits, exDate, lastConfirmed);
   const close = before.close / splitFactor(splits, before.date, before.fetchedAt);
   if (amount < close) return 1 - amount / close;

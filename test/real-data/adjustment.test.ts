@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
-import { adjustmentFactors, createAdjuster, type PreviousClose } from "../../domain/adjustment.ts";
+import { adjustmentFactors, type PreviousClose } from "../../domain/adjustment.ts";
 import { type ActionsAnswer, observeActions } from "../../domain/corporate-action.ts";
 import { splitEffectiveAt } from "../../domain/split-basis.ts";
 import { sydneyInstant } from "../../domain/trading-date.ts";
 import type { SessionChart } from "../../lambdas/batch-fetcher/price-source.ts";
 import { parseChartResponse } from "../../lambdas/batch-fetcher/yahoo-chart.ts";
+import { createAdjuster } from "../support/adjuster.ts";
 import { hasRealData, readRealData, realDataFiles } from "../support/real-data.ts";
 
 /** Long after every recorded session. */
