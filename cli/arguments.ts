@@ -37,7 +37,9 @@ export function moreSymbolsArgument(text: string, earlier: readonly string[] = [
 /** The same, each code by itself or as one of its listings, such as `ABC#2`. */
 export function moreListingsArgument(text: string, earlier: readonly string[] = []): string[] {
   const named = text.split(",").map((part) => {
-    const [, code = "", listing = ""] = /^([^#]*)(#[1-9]\d{0,3})?$/.exec(part.trim()) ?? [];
+    const [, code, listing = ""] = /^([^#]*)(#[1-9]\d{0,3})?$/.exec(part.trim()) ?? [];
+    if (code === undefined)
+      throw new InvalidArgumentError("Allowed are ASX codes such as BHP, or ABC#2 for a listing.");
     return `${symbolArgument(code)}${listing}`;
   });
   return [...new Set([...earlier, ...named])];

@@ -107,6 +107,12 @@ export function describeForecast(forecast: BackfillForecast): string {
     ["dollars here", dollars.here === null ? "0: the store is a folder" : describeDollars(dollars.here)],
     ...(dollars.aws === null ? [] : [["dollars in AWS", describeDollars(dollars.aws)]]),
   ];
+  if (requests === 0) {
+    return [
+      `ASX ${backfill.from} to ${backfill.to}: nothing to fetch: all ${counted(symbols, "symbol")} have an outcome that stands.`,
+      ...warnings.map((warning) => `Warning: ${printable(warning)}`),
+    ].join("\n");
+  }
   return [
     `ASX ${backfill.from} to ${backfill.to}: ${counted(sessions, "trading day")}, ${counted(symbols, "symbol")}, ${whole(finished)} of them stored already.`,
     "",

@@ -50,7 +50,7 @@ function remarks({ counts, outcomes, leftOut, symbols }: BackfillRecord): string
     ...(unfinished === undefined
       ? []
       : [
-          `Missing: ${whole(counts.failed + counts.deferred)} symbols are unfinished, such as ${unfinished.symbol}: ${printable(unfinished.reason ?? unfinished.outcome)}`,
+          `Missing: ${unfinishedText(counts.failed + counts.deferred)}, such as ${unfinished.symbol}: ${printable(unfinished.reason ?? unfinished.outcome)}`,
         ]),
     ...(leftOut > 0
       ? [`Left out: ${counted(leftOut, "row")} of the answers break a rule; the record has examples`]
@@ -59,9 +59,15 @@ function remarks({ counts, outcomes, leftOut, symbols }: BackfillRecord): string
   ];
 }
 
+function unfinishedText(count: number): string {
+  return count === 1 ? "1 symbol is unfinished" : `${whole(count)} symbols are unfinished`;
+}
+
 function nextSteps(record: BackfillRecord, { store, again, commandPrefix = "" }: BackfillReportOptions): string[] {
   const where = storeOption(store);
-  if (record.status !== "complete") return [`Next:    ${again}`];
+  const isUnfinished = record.outcomes.some(({ outcome }) => !isFinal(outcome));
+  if (record.status !== "complete" && isUnfinished) return [`Next:    ${again}`];
+  if (record.rows === 0) return ["Next:    no symbol has a bar in these dates: check the codes and the dates"];
   const newest = Object.keys(record.days).sort().at(-1) ?? record.to;
   return [
     `Look:    ${commandPrefix}npx asx show --date ${newest} --symbol ${exampleSymbol(record, newest)}${where}`,
@@ -72,6 +78,7 @@ function nextSteps(record: BackfillRecord, { store, again, commandPrefix = "" }:
 /** `fetched 1,820, noTrade 12` */
 function outcomeLine({ counts }: BackfillRecord): string {
   const named = Object.values(SYMBOL_OUTCOMES).filter((outcome) => counts[outcome] > 0);
+  if (named.length === 0) return "Symbols: all stand in another backfill, whose dates contain these";
   return `Symbols: ${named.map((outcome) => `${outcome} ${whole(counts[outcome])}`).join(", ")}`;
 }
 

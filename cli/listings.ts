@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import type { Aggregator, Table } from "../aggregator/index.ts";
 import { directoryTable } from "../aggregator/listing-tables.ts";
-import { InvalidInputError } from "../domain/errors.ts";
+import { InvalidInputError, SymbolsMissingError } from "../domain/errors.ts";
 import { listingsKey } from "../domain/object-keys.ts";
 import { printable } from "../domain/text.ts";
 import { createTradingCalendar } from "../domain/trading-calendar.ts";
@@ -10,7 +10,7 @@ import { encodeListings } from "../stores/listings-file.ts";
 import { endpointOf, openStore } from "../stores/open-store.ts";
 import { dateArgument, moreSymbolsArgument, wholeNumberArgument } from "./arguments.ts";
 import { ROWS_SHOWN } from "./column-table.ts";
-import { whole } from "./numbers.ts";
+import { counted } from "./numbers.ts";
 import { type LibraryOptions, libraryOptions, withAggregator } from "./open-aggregator.ts";
 import { configuredClosures } from "./run-input.ts";
 import { jsonPieces, printTable, writePieces } from "./table-output.ts";
@@ -119,11 +119,16 @@ async function rebuild({ store: url }: ListingsOptions, { stdout, stderr, enviro
   const calendar = createTradingCalendar(configuredClosures(environment));
   const warn = (message: string): void => writeLine(stderr, `asx: ${printable(message)}`);
   const state = await buildListings({ store, calendar, warn });
+  if (state.history.lists.length === 0) {
+    throw new SymbolsMissingError(
+      `${store.url} holds no list of symbols, and nothing was written; is it the right store?`,
+    );
+  }
   await store.replace(listingsKey, encodeListings(state), stored?.version);
   const { lists, bySymbol } = state.history;
   const count = [...bySymbol.values()].reduce((sum, { length }) => sum + length, 0);
   writeLine(
     stdout,
-    `${store.locate(listingsKey)}: ${whole(count)} listings under ${whole(bySymbol.size)} codes from ${whole(lists.length)} lists, watermarks of ${whole(state.watermarks.size)} symbols`,
+    `${store.locate(listingsKey)}: ${counted(count, "listing")} under ${counted(bySymbol.size, "code")} from ${counted(lists.length, "list")}, watermarks of ${counted(state.watermarks.size, "symbol")}`,
   );
 }

@@ -27,7 +27,7 @@ interface Lack {
 const DETAILS = {
   "no run": "",
   failed: "no bar, or cannot be right",
-  unrecorded: "bars without a run summary",
+  unrecorded: "bars without a run or a backfill of the market",
 } as const;
 
 const SYMBOLS_NAMED = 3;

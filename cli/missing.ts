@@ -24,7 +24,8 @@ Examples:
   asx missing --dates                          the dates alone, one a line
 
 States: no run (neither a run nor bars), partial (symbols failed or were not tried), failed (no bar, or the
-day as a whole cannot be right), unrecorded (bars without a run summary: whether all are there is not known).
+day as a whole cannot be right), unrecorded (bars
+without a run summary or a backfill of the whole market: whether all are there is not known).
 Days whose prices have not settled yet are not missing, nor are those on which the exchange was closed,
 or that a whole backfill covers.
 

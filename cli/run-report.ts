@@ -56,7 +56,7 @@ function remarks({ counts, outcomes, quality, revised, unread, symbols }: RunSum
     ...(unfinished === undefined
       ? []
       : [
-          `Missing: ${whole(counts.failed + counts.deferred)} symbols are unfinished, such as ${unfinished.symbol}: ${printable(unfinished.reason ?? unfinished.outcome)}`,
+          `Missing: ${whole(counts.failed + counts.deferred)} ${counts.failed + counts.deferred === 1 ? "symbol is" : "symbols are"} unfinished, such as ${unfinished.symbol}: ${printable(unfinished.reason ?? unfinished.outcome)}`,
         ]),
     ...(counts.invalid > 0 ? [`Invalid: ${whole(counts.invalid)} bars are kept out`] : []),
     ...(unread > 0 ? [`Unread:  ${whole(unread)} symbols could not be read again`] : []),

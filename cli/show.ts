@@ -8,6 +8,7 @@ import { columnsArgument, dateArgument, moreListingsArgument, wholeNumberArgumen
 import { ROWS_SHOWN } from "./column-table.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
 import { type LibraryOptions, libraryOptions, withAggregator } from "./open-aggregator.ts";
+import { configuredClosures } from "./run-input.ts";
 import { storeOption } from "./run-report.ts";
 import { jsonPieces, printTable, writePieces } from "./table-output.ts";
 import { type Terminal, writeLine } from "./terminal.ts";
@@ -87,8 +88,14 @@ async function show(options: ShowOptions, terminal: Terminal): Promise<void> {
       adjust: options.adjust,
       columns: options.columns ?? (isTable(options) ? SHOWN_COLUMNS : undefined),
     });
-    // It tells a date that is not stored from one without a session.
-    if (bars.length === 0 && range.from === range.to) await aggregator.loadDate(range.from);
+    const isOneDay = range.from === range.to;
+    const calendar = createTradingCalendar(configuredClosures(terminal.environment));
+    if (bars.length === 0 && isOneDay && !calendar.isTradingDay(range.from)) {
+      writeLine(terminal.stderr, `ASX ${range.from}: the market was closed.`);
+      return;
+    }
+    // It tells a date that is not stored from one on which nothing traded.
+    if (bars.length === 0 && isOneDay) await aggregator.loadDate(range.from);
     await print(bars, options, terminal);
     tellWhatLacks(bars, { range, options }, terminal);
   });

@@ -160,7 +160,9 @@ function renewed(
   { date, run, now }: { date: string; run: string; now: number },
 ): LockFile | undefined {
   if (stored?.run !== run) {
-    throw new RunUnderWayError(`another run has taken ${date} over, as this one was silent for too long`);
+    throw new RunUnderWayError(
+      `another run has taken ${describeSubject(date)} over, as this one was silent for too long`,
+    );
   }
   const { expiresAfterMs } = stored;
   const isFresh = Date.parse(stored.expiresAt) - now > expiresAfterMs * FRESH_SHARE;
@@ -204,11 +206,20 @@ function ownerHasDied({ process }: LockFile, isDead: (owner: RunProcess) => bool
   return process !== undefined && isDead(process);
 }
 
+function isDate(subject: string): boolean {
+  return !subject.includes("_");
+}
+
+/** A date, or a backfill by its span. */
+function describeSubject(subject: string): string {
+  return isDate(subject) ? subject : `the backfill of ${subject.replace("_", " to ")}`;
+}
+
 function describeHolder({ run, process, takenAt, expiresAt }: LockFile, date: string): string {
   const holder = process === undefined ? `the execution ${run}` : `process ${process.pid} on ${process.host}`;
   return (
-    `${date} is being run by ${holder} since ${takenAt}; ` +
-    `wait for it to end, or run the date again after ${expiresAt} if it has died`
+    `${describeSubject(date)} is being run by ${holder} since ${takenAt}; ` +
+    `wait for it to end, or run ${isDate(date) ? "the date" : "it"} again after ${expiresAt} if it has died`
   );
 }
 

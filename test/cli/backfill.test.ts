@@ -91,7 +91,7 @@ describe("asx backfill", () => {
     delivery = down;
     const first = await backfill("--max-concurrency", "1");
     expect(first.exitCode).toBe(2);
-    expect(first.stdout).toContain("Missing: 1 symbols are unfinished, such as CBA: ");
+    expect(first.stdout).toContain("Missing: 1 symbol is unfinished, such as CBA: ");
     const [, next = ""] = /^Next: +npx asx (.*)$/m.exec(first.stdout) ?? [];
     expect(next).toBe(`backfill --from ${FROM} --to ${TO} --source ${sandbox.url} --rate unlimited --store ${store}`);
     expect(first.stderr).toContain("NOTIFICATION asx-eod: a backfill is partial: ");
@@ -148,7 +148,7 @@ describe("asx backfill", () => {
     await takeRunLock(locked, `${FROM}_${TO}`, owner, { clock: createTestClock(EVENING), expiresAfterMs: 60_000 });
     const { stderr, exitCode } = await asx(backfillArguments(), { isAlive: (pid) => pid === 4711 });
     expect(exitCode).toBe(1);
-    expect(stderr).toContain(`${FROM}_${TO} is being run by process 4711 on test`);
+    expect(stderr).toContain(`the backfill of ${FROM} to ${TO} is being run by process 4711 on test`);
     expect(charts).toEqual([]);
     expect((await backfill()).exitCode).toBe(0); // the process is dead
   });

@@ -171,7 +171,7 @@ describe("asx execute --backfill", () => {
     await takeRunLock(store, spanName(SPAN), { run: "another" }, { clock, expiresAfterMs: 60_000 });
     const { stderr, exitCode } = await execute([...FROM, "--wait"]);
     expect(exitCode).toBe(1);
-    expect(stderr).toContain("2024-05-27_2024-05-31 is being run by the execution another");
+    expect(stderr).toContain("the backfill of 2024-05-27 to 2024-05-31 is being run by the execution another");
   });
 
   it("without a plan ends with 1 and the error that led to it", async () => {

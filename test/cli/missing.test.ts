@@ -78,7 +78,7 @@ describe("asx missing", () => {
     try {
       await rm(join(own.folder, "store", "runs"), { recursive: true });
       const { stdout, exitCode } = await asx(["missing", "--to", "2024-05-29", "--store", own.store]);
-      expect(stdout).toContain("2024-05-29  unrecorded  bars without a run summary");
+      expect(stdout).toContain("2024-05-29  unrecorded  bars without a run or a backfill of the market");
       expect(exitCode).toBe(2);
     } finally {
       await own.remove();
