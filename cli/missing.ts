@@ -24,10 +24,9 @@ Examples:
   asx missing --dates                          the dates alone, one a line
 
 States: no run (neither a run nor bars), partial (symbols failed or were not tried), failed (no bar, or the
-day as a whole cannot be right), unrecorded (bars
-without a run summary or a backfill of the whole market: whether all are there is not known).
-Days whose prices have not settled yet are not missing, nor are those on which the exchange was closed,
-or that a whole backfill covers.
+day as a whole cannot be right), unrecorded (bars without a run or a backfill of the whole market: whether
+all are there is not known). Days whose prices have not settled yet are not missing, nor are those on which
+the exchange was closed, or that a whole backfill covers.
 
 Exit codes: 0 nothing is missing, 2 something is, 1 nothing is stored (--from lists the days to fetch all the same)
 or the store cannot be read, 64 bad usage, 130 interrupted.`;
