@@ -65,6 +65,11 @@ interface ExDate {
   newest: number;
 }
 
+/** Whether two values of an action are one but for the provider's arithmetic. */
+export function isSameValue(known: number, value: number): boolean {
+  return Math.abs(known - value) <= VALUE_NOISE * known;
+}
+
 /** Whether a value can be an amount or a ratio. */
 export function isActionValue(value: unknown): value is number {
   return typeof value === "number" && Number.isFinite(value) && value > 0;

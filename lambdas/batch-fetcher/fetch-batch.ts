@@ -93,7 +93,6 @@ export async function fetchBatch(event: BatchEvent, options: FetchBatchOptions):
     sessionsOf: (symbol) => sessionsBySymbol.get(symbol) ?? [],
     onActions: (seen) => actions.push(seen),
   });
-  await recordBatchActions(actions, runtime);
   const asked = [...fetched.values()].flatMap((symbol) => symbol.get(date) ?? []);
   metrics.add("symbolsAsked", [...fetched.values()].filter(wasAsked).length);
   measureGate(gate, metrics);
@@ -105,6 +104,8 @@ export async function fetchBatch(event: BatchEvent, options: FetchBatchOptions):
     earlierResults.push({ date: session.date, added: stored.added, revised: stored.revised });
   }
   const { rows, bytes, sha256, revised } = await plan.store(fetched, runtime);
+  // Bars first: trouble with the table of actions, or the batch's end, costs none of them.
+  await recordBatchActions(actions, runtime, endsAt);
   const reports = symbols.flatMap((symbol) => plan.reportOf(symbol, fetched.get(symbol)) ?? []);
   const counts = countOutcomes(reports);
   const unread = asked.filter(({ report }) => !isFinal(report.outcome) && plan.finished.has(report.symbol)).length;

@@ -4,25 +4,28 @@ import {
   type CorporateAction,
   compareActions,
   isActionValue,
+  isSameValue,
   observeActions,
 } from "../../domain/corporate-action.ts";
 import type { DateSpan } from "../../domain/date-span.ts";
-import { messageOf, StoreConflictError, StoredFileError } from "../../domain/errors.ts";
-import { dateInSydney, EXCHANGE_TIME_ZONE } from "../../domain/trading-date.ts";
+import { AsxEodError, messageOf, StoreConflictError } from "../../domain/errors.ts";
+import { dateInSydney } from "../../domain/trading-date.ts";
 import { encodeActionsCsv, readStoredActions, type StoredActions, yearOf } from "../../stores/actions-csv.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { SymbolHistory } from "./history-bars.ts";
 import type { TimedAnswer } from "./price-source.ts";
+import { reasonOfCurrency, reasonOfTicker, reasonOfZone } from "./session-bar.ts";
 
 /** Tries to add to the table beside other writers of it, and the longest wait between two, in milliseconds. */
 const WRITES = 24;
 const LONGEST_WAIT_MS = 2_000;
 const FIRST_WAIT_MS = 200;
 
+/** How long before the end of a batch no try begins, in milliseconds: one is then over, and the batch can say what it did. */
+const LAST_TRY_MS = 15_000;
+
 /** A value that is seen again is not written again for so long: the next day's run confirms it. */
 const CONFIRMED_FOR_MS = 20 * 3_600_000;
-
-const CURRENCY = "AUD";
 
 /** The symbol and the dates that an answer was asked for. */
 export interface ActionsQuestion {
@@ -43,8 +46,8 @@ export function actionsSeen(
   { symbol, ticker, from, to }: ActionsQuestion,
   { logger }: Pick<Runtime, "logger">,
 ): ActionsAnswer | undefined {
-  if (answer.kind !== "chart" || answer.ticker !== ticker || answer.currency !== CURRENCY) return undefined;
-  if (answer.zone !== EXCHANGE_TIME_ZONE) return undefined;
+  if (answer.kind !== "chart" || answer.zone === undefined) return undefined;
+  if (reasonOfTicker(answer, ticker) ?? reasonOfCurrency(answer) ?? reasonOfZone(answer)) return undefined;
   if (answer.rows.length + answer.dividends.size + answer.splits.size === 0) return undefined;
   return readableActions({ symbol, span: { from, to }, answeredAt, ...answer }, logger);
 }
@@ -93,11 +96,13 @@ function readableActions(
 /**
  * Adds what answers say to `actions/YYYY.csv`, beside other writers of it. Nothing is written where it is known, and was
  * confirmed in the last twenty hours.
+ * @param until when no further try begins, in milliseconds since 1970.
  * @throws StoredFileError that names a damaged file; StoreConflictError where others kept changing one.
  */
 export async function recordActions(
   answers: readonly ActionsAnswer[],
   { store, clock, random }: Pick<Runtime, "store" | "clock" | "random">,
+  until = Number.POSITIVE_INFINITY,
 ): Promise<void> {
   const years = yearsConcerned(answers);
   if (years.length === 0) return;
@@ -114,23 +119,33 @@ export async function recordActions(
       return;
     } catch (error) {
       if (!(error instanceof StoreConflictError) || writes === WRITES) throw error;
-      await clock.sleep(Math.ceil(random() * Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * writes)));
+      const waitMs = Math.ceil(random() * Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * writes));
+      if (clock.now() + waitMs > until) throw error;
+      await clock.sleep(waitMs);
     }
   }
 }
 
 /**
- * The same for a batch, whose bars are not to be lost for it: what cannot be recorded for a damaged file, or because of
- * others, is logged. Answers of later runs, or `asx actions --rebuild`, make up for it.
+ * The same for a batch, whose bars are not to be lost for it: what cannot be recorded, be it for a damaged file, because of
+ * others or of the store, is logged. Answers of later runs, or `asx actions --rebuild`, make up for it.
+ * @param endsAt when the batch is ended from outside, in milliseconds since 1970: shortly before it nothing is tried.
  */
 export async function recordBatchActions(
   answers: readonly ActionsAnswer[],
   runtime: Pick<Runtime, "store" | "clock" | "random" | "logger">,
+  endsAt = Number.POSITIVE_INFINITY,
 ): Promise<void> {
+  if (answers.length === 0) return;
+  const until = endsAt - LAST_TRY_MS;
+  if (runtime.clock.now() > until) {
+    runtime.logger.error("corporate actions are not recorded: the batch has no time left; the next answers bring them");
+    return;
+  }
   try {
-    await recordActions(answers, runtime);
+    await recordActions(answers, runtime, until);
   } catch (error) {
-    if (!(error instanceof StoredFileError) && !(error instanceof StoreConflictError)) throw error;
+    if (!(error instanceof AsxEodError)) throw error;
     runtime.logger.error(`corporate actions are not recorded: ${messageOf(error)}`, { error });
   }
 }
@@ -168,7 +183,7 @@ function isNews(before: readonly CorporateAction[], now: readonly CorporateActio
     const old = before[index];
     if (old === undefined || old.symbol !== action.symbol || old.exDate !== action.exDate) return true;
     if (old.kind !== action.kind || old.firstSeen !== action.firstSeen) return true;
-    if (Math.abs(old.value - action.value) > 1e-6 * old.value) return true;
+    if (!isSameValue(old.value, action.value)) return true;
     if (action.lastConfirmed - old.lastConfirmed > CONFIRMED_FOR_MS) return true;
     if (old.supersededAt === null || action.supersededAt === null) return old.supersededAt !== action.supersededAt;
     return Math.abs(action.supersededAt - old.supersededAt) > CONFIRMED_FOR_MS;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ActionsAnswer } from "../../domain/corporate-action.ts";
-import { StoreConflictError, StoredFileError } from "../../domain/errors.ts";
+import { StoreConflictError, StoredFileError, StoreRefusedError, StoreUnavailableError } from "../../domain/errors.ts";
 import { pendingKey } from "../../domain/object-keys.ts";
 import { createTradingCalendar } from "../../domain/trading-calendar.ts";
 import { fetchHistory } from "../../lambdas/batch-fetcher/fetch-history.ts";
@@ -134,6 +134,22 @@ describe("recording actions", () => {
     expect(runtime.logs).toEqual([`error corporate actions are not recorded: ${YEAR} was changed`]);
   });
 
+  it("is tried less often where a batch ends soon, and not at all in its last seconds", async () => {
+    const runtime = createTestRuntime();
+    runtime.store.replace = async (key) => {
+      throw new StoreConflictError(`${key} was changed`);
+    };
+    const answers = [answer("CBA", { dividends: { [EX]: 1 } })];
+    const startedAt = runtime.clock.now();
+    await recordBatchActions(answers, runtime, startedAt + 16_000);
+    expect(runtime.clock.slept).toEqual([100, 200, 300, 400]);
+    await recordBatchActions(answers, runtime, runtime.clock.now() + 14_999);
+    expect(runtime.logs).toEqual([
+      `error corporate actions are not recorded: ${YEAR} was changed`,
+      "error corporate actions are not recorded: the batch has no time left; the next answers bring them",
+    ]);
+  });
+
   it("names a damaged file and leaves it as it is; a batch goes on without it", async () => {
     const runtime = createTestRuntime();
     const damaged = new TextEncoder().encode("symbol,ex");
@@ -207,7 +223,7 @@ describe("what an answer says of actions", () => {
 });
 
 describe("a batch of a run", () => {
-  it("records what it sees of actions before it stores its bars, on a day without a bar too", async () => {
+  it("stores its bars, then records what it saw of actions, on a day without a bar too", async () => {
     const { fetch, runtime } = createTestFetcher({
       bars: { BHP: { "2024-05-31": {} }, CBA: { "2024-05-31": null } },
       dividends: { BHP: [{ date: "2024-05-31", amount: 0.5 }], CBA: [{ date: "2024-05-31", amount: 2 }] },
@@ -219,7 +235,29 @@ describe("a batch of a run", () => {
       expect.stringMatching(new RegExp(`^CBA,2024-05-31,dividend,2,${seen},${seen},$`)),
     ]);
     const stored = runtime.store.calls.filter((call) => /^(put|replace) /.test(call)).map((call) => call.split(" ")[1]);
-    expect(stored).toEqual([YEAR, "raw-data/2024-05-31-batch-0.parquet"]);
+    expect(stored).toEqual(["raw-data/2024-05-31-batch-0.parquet", YEAR]);
+  });
+
+  it.each([
+    ["cannot be reached", (key: string) => new StoreUnavailableError(`${key}: 503`)],
+    ["may not be written", (key: string) => new StoreRefusedError(`${key}: access denied`)],
+    ["others keep changing", (key: string) => new StoreConflictError(`${key} was changed`)],
+  ])("keeps its bars where the table of actions %s", async (_, troubleOf) => {
+    const { fetch, runtime, stored } = createTestFetcher({
+      bars: { BHP: { "2024-05-31": {} } },
+      dividends: { BHP: [{ date: "2024-05-31", amount: 0.5 }] },
+    });
+    const { replace } = runtime.store;
+    runtime.store.replace = async (key, ...rest) => {
+      if (key === YEAR) throw troubleOf(key);
+      await replace(key, ...rest);
+    };
+    const result = await fetch({ symbols: ["BHP"], batchNumber: 0, date: "2024-05-31" });
+    expect(result.counts.fetched).toBe(1);
+    expect((await stored("2024-05-31")).bars.map(({ symbol }) => symbol)).toEqual(["BHP"]);
+    expect(runtime.logs.filter((line) => line.startsWith("error"))).toEqual([
+      `error corporate actions are not recorded: ${troubleOf(YEAR).message}`,
+    ]);
   });
 });
 
