@@ -81,21 +81,21 @@ export class Alarms extends Construct {
       besides: runMetric("runPartial", stage),
       description:
         "A run of the daily workflow failed: it found no symbols or no bar, the day as a whole cannot be right, or it broke off or ran out of time. " +
-        "Look at the execution in Step Functions and at runs/DATE.json (quality); run the date again, which fetches only what is missing: asx execute --again. " +
-        "A day that cannot be right is mended by asx execute --catch-up --reread --again when the provider has recovered, as the catch-up of the next morning tries by itself.",
+        "Look at the execution in Step Functions and at runs/DATE.json (quality); run the date again, which fetches only what is missing: asx execute --state-machine ARN --date DATE --again. " +
+        "A day that cannot be right is mended by asx execute --state-machine ARN --catch-up --reread --again when the provider has recovered, as the catch-up of the next morning tries by itself.",
     });
     this.#add("run-partial", [runMetric("runPartial", stage)], FIVE_MINUTES, {
       ...ANY,
       description:
         "A day is partial: bars are stored, but some symbols failed or were not tried; runs/DATE.json names them with their reasons. " +
-        "The catch-up of the next morning asks for them again; to have them sooner, run the date again: asx execute --again.",
+        "The catch-up of the next morning asks for them again; to have them sooner, run the date again: asx execute --state-machine ARN --date DATE --again.",
     });
     this.#add("backfill-failed", failuresOf(backfill), QUARTER_HOUR, {
       ...ANY,
       description:
         "A backfill ended before it had an outcome for every symbol: some failed or were deferred, it broke off, or it took more than a day. " +
         "What it has fetched is stored. Look at the execution in Step Functions and at backfills/FROM_TO.json (outcomes); " +
-        "start the same backfill again, which fetches only what is missing: asx execute --backfill --again.",
+        "start the same backfill again, which fetches only what is missing: asx execute --state-machine ARN --backfill --from FROM --to TO --again.",
     });
     if (schedule.enabled) {
       const hours = longestSilenceHours(deployment.config);
@@ -107,7 +107,7 @@ export class Alarms extends Construct {
         treatMissingData: "breaching",
         description:
           `For ${hours} hours no run has found the last trading day whole, or made it so: one is due every evening at ${schedule.dailyAt} and every morning at ${schedule.catchUpAt} in Sydney. ` +
-          "Look whether the schedules are enabled, at the dead letters and at the last executions, then run the day: asx execute --wait. " +
+          "Look whether the schedules are enabled, at the dead letters and at the last executions, then run the day: asx execute --state-machine ARN --wait. " +
           "After the first deployment it goes off until the first run has completed.",
       });
     }

@@ -11,8 +11,10 @@ export interface DayFinding {
   readonly detail: string;
 }
 
-/** A plain run asks for no bar that is stored. */
-const READ_AGAIN = "read the sessions again when it has recovered, with --catch-up.";
+/** A plain run, and a catch-up without --reread, asks for no bar that is stored. */
+const READ_AGAIN =
+  "read the sessions again when it has recovered: asx catch-up --reread, or asx execute --catch-up --reread --again; " +
+  "with --date of this day once it lies over five sessions back.";
 
 /** Companies so large that a session without any of them is none. */
 export const LARGE_COMPANIES: readonly string[] = [

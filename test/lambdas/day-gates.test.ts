@@ -19,6 +19,10 @@ function sessions(...counts: number[]): Partial<DayEvidence> {
   return { tradedBefore: counts };
 }
 
+const READ_AGAIN =
+  "read the sessions again when it has recovered: asx catch-up --reread, or asx execute --catch-up --reread --again; " +
+  "with --date of this day once it lies over five sessions back.";
+
 describe("a day in order", () => {
   it("has no findings", () => {
     expect(judgeDay(IN_ORDER)).toEqual([]);
@@ -66,7 +70,8 @@ describe("the gate of coverage", () => {
   it("says the numbers, the threshold and what to do", () => {
     expect(judgeDay({ ...IN_ORDER, traded: 1199 })[0]?.detail).toBe(
       "1199 symbols traded, less than 75 % of 1600, the median of the last 20 sessions. The provider lacks part of the " +
-        "market, or the exchange had an outage: read the sessions again when it has recovered, with --catch-up.",
+        "market, or the exchange had an outage: " +
+        READ_AGAIN,
     );
     expect(judgeDay({ ...IN_ORDER, traded: 1359 })[0]?.detail).toMatch(/less than 85 % of 1600.*The day passes/);
   });
@@ -91,7 +96,8 @@ describe("the gate of repeated rows", () => {
   it("says the numbers, the threshold and what to do", () => {
     expect(judgeDay({ ...IN_ORDER, repeated: 81 })[0]?.detail).toBe(
       "81 of 1600 symbols that traded have the prices and the volume of the session before, more than 5 %. " +
-        "The provider serves old bars under this date: read the sessions again when it has recovered, with --catch-up.",
+        "The provider serves old bars under this date: " +
+        READ_AGAIN,
     );
   });
 });
@@ -128,7 +134,8 @@ describe("the gate of large companies", () => {
   it("suspects a closure, and says what to do", () => {
     expect(judgeDay({ ...IN_ORDER, largeListed: 9, largeTraded: 0 })[0]?.detail).toBe(
       "None of the 9 listed of BHP, CBA, CSL, NAB, WBC, WES, TLS, MQG, RIO, WOW traded. A closure of the exchange or an " +
-        "outage is suspected: configure the date as closed if it was; if not, read the sessions again when it has recovered, with --catch-up.",
+        "outage is suspected: configure the date as closed if it was; if not, " +
+        READ_AGAIN,
     );
   });
 });
