@@ -1,8 +1,8 @@
 /** What a backfill is asked for, on this machine or by a state machine: the options and what becomes of them. */
 import { Option } from "commander";
 import type { BackfillEvent } from "../domain/backfill.ts";
-import { InvalidInputError } from "../domain/errors.ts";
 import { createTradingCalendar, type TradingCalendar } from "../domain/trading-calendar.ts";
+import { sessionsOfSpan } from "../lambdas/runtime/backfill-span.ts";
 import { dateArgument } from "./arguments.ts";
 import { configuredClosures } from "./run-input.ts";
 import type { Terminal } from "./terminal.ts";
@@ -15,9 +15,6 @@ export interface BackfillInputOptions {
   readonly closures?: string[];
   readonly acceptDirectory?: boolean;
 }
-
-/** The first date that the calendar of trading days knows. */
-const FIRST_DATE = "1997-01-01";
 
 /** `--from` */
 export function fromOption(): Option {
@@ -47,16 +44,9 @@ export function backfillInput(
   terminal: Pick<Terminal, "clock" | "environment">,
 ): BackfillEvent {
   const calendar = commandCalendar(closures, terminal);
-  const last = calendar.lastFinishedTradingDay(terminal.clock.now());
-  const to = asked ?? last;
-  if (from < FIRST_DATE) {
-    throw new InvalidInputError(`--from ${from} is before ${FIRST_DATE}, where the calendar of trading days begins`);
-  }
-  if (to > last) throw new InvalidInputError(`--to ${to} is after ${last}, the last trading day that is finished`);
-  if (from > to) throw new InvalidInputError(`--from ${from} is after --to ${to}; the earlier date comes first`);
-  if (calendar.tradingDays(from, to).length === 0) {
-    throw new InvalidInputError(`there is no trading day from ${from} to ${to}`);
-  }
+  const now = terminal.clock.now();
+  const to = asked ?? calendar.lastFinishedTradingDay(now);
+  sessionsOfSpan({ from, to }, calendar, now);
   return {
     backfill: { from, to },
     ...(symbols !== undefined && { symbols }),

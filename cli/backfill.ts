@@ -35,6 +35,10 @@ interface BackfillCommandOptions extends BackfillInputOptions {
   readonly json?: boolean;
 }
 
+/** What a backfill works with where nothing else is said. */
+const USUAL_BATCH_SIZE = 100;
+const USUAL_CONCURRENCY = 10;
+
 const HELP = `
 Examples:
   asx backfill --from 2016-01-04 --plan          what it would take: requests, minutes, files, dollars
@@ -58,8 +62,8 @@ export function backfillCommand(terminal: Terminal): Command {
     .option("--store <url>", "file:FOLDER or s3://BUCKET[/FOLDER]", storeArgument, "file:./data")
     .option("--source <source>", "live, sandbox, or the http:// address of a sandbox", sourceArgument, "live")
     .addOption(symbolsOption())
-    .option("--batch-size <n>", "symbols a file, at most", wholeNumberArgument(1, 1000), 100)
-    .option("--max-concurrency <n>", "batches at the same time", wholeNumberArgument(1, 40), 10)
+    .option("--batch-size <n>", "symbols a file, at most", wholeNumberArgument(1, 1000), USUAL_BATCH_SIZE)
+    .option("--max-concurrency <n>", "batches at the same time", wholeNumberArgument(1, 40), USUAL_CONCURRENCY)
     .option(
       "--rate <n>",
       "requests a second over all batches, or unlimited (default: 5; sandbox: unlimited)",
@@ -227,7 +231,10 @@ function againCommand({ options, input, store }: Surroundings): string {
       ...(options.symbols === undefined ? [] : [`--symbols ${options.symbols.join(",")}`]),
       ...(options.extraSymbols === undefined ? [] : [`--extra-symbols ${options.extraSymbols.join(",")}`]),
       ...(options.closures === undefined ? [] : [`--closures ${options.closures.join(",")}`]),
+      ...(options.acceptDirectory === true ? ["--accept-directory"] : []),
       ...(options.source === "live" ? [] : [`--source ${shellWord(options.source)}`]),
+      ...(options.batchSize === USUAL_BATCH_SIZE ? [] : [`--batch-size ${options.batchSize}`]),
+      ...(options.maxConcurrency === USUAL_CONCURRENCY ? [] : [`--max-concurrency ${options.maxConcurrency}`]),
       ...(options.rate === undefined ? [] : [`--rate ${options.rate}`]),
     ].join(" ") + storeOption(store)
   );

@@ -12,6 +12,9 @@ const SATURDAY = 6;
 const SUNDAY = 7;
 const MONDAY = 1;
 
+/** The first date that the rules are known for. */
+export const FIRST_CALENDAR_DATE = "1997-01-01";
+
 /** Says on which dates the exchange trades. */
 export interface TradingCalendar {
   /** Whether the exchange holds a session on the date. */
@@ -25,7 +28,7 @@ export interface TradingCalendar {
 }
 
 /**
- * The calendar of ASX cash equities by the exchange's published rules, valid from 1997.
+ * The calendar of ASX cash equities by the exchange's published rules, valid from {@link FIRST_CALENDAR_DATE}.
  * @param addedClosures further closed dates, `YYYY-MM-DD`, that the rules do not know.
  */
 export function createTradingCalendar(addedClosures: Iterable<string> = []): TradingCalendar {

@@ -6,7 +6,7 @@ import { backfillsPrefix, parseBackfillKey, parseRawDataKey, rawDataPrefix } fro
 import type { ObjectStore } from "../../domain/object-store.ts";
 import { parseBackfillRecord } from "../../domain/parse-backfill-record.ts";
 import { RUN_STATUSES, type RunSummary } from "../../domain/run-summary.ts";
-import type { TradingCalendar } from "../../domain/trading-calendar.ts";
+import { FIRST_CALENDAR_DATE, type TradingCalendar } from "../../domain/trading-calendar.ts";
 import { addDays } from "../../domain/trading-date.ts";
 import { sha256 } from "../../stores/sha256.ts";
 import { readStoredList, storedListDates } from "../../stores/symbols-csv.ts";
@@ -19,8 +19,6 @@ const DAYS_AT_ONCE = 4;
 const FILES_AT_ONCE = 20;
 /** Most warnings that are told: the run's message carries them. */
 const WARNINGS_TOLD = 10;
-/** The calendar's rules begin here. */
-const FIRST_DAY = "1997-01-01";
 
 /** A trading day that is not whole. */
 export interface Gap {
@@ -42,7 +40,7 @@ export interface Gaps {
 /** The trading days of the last so many calendar days up to a date, that date included; ascending. */
 export function datesToFill(date: string, fillDays: number, calendar: TradingCalendar): string[] {
   const from = addDays(date, 1 - fillDays);
-  return calendar.tradingDays(from > FIRST_DAY ? from : FIRST_DAY, date);
+  return calendar.tradingDays(from > FIRST_CALENDAR_DATE ? from : FIRST_CALENDAR_DATE, date);
 }
 
 /**

@@ -89,11 +89,14 @@ describe("asx backfill", () => {
 
   it("that is partial ends with 2 and says how to go on, on whatever day that is", async () => {
     delivery = down;
-    const first = await backfill("--max-concurrency", "1");
+    const given = ["--accept-directory", "--batch-size", "50", "--max-concurrency", "1", "--extra-symbols", "XYZ"];
+    const first = await backfill(...given);
     expect(first.exitCode).toBe(2);
     expect(first.stdout).toContain("Missing: 1 symbol is unfinished, such as CBA: ");
     const [, next = ""] = /^Next: +npx asx (.*)$/m.exec(first.stdout) ?? [];
-    expect(next).toBe(`backfill --from ${FROM} --to ${TO} --source ${sandbox.url} --rate unlimited --store ${store}`);
+    expect(next).toBe(
+      `backfill --from ${FROM} --to ${TO} --extra-symbols XYZ --accept-directory --source ${sandbox.url} --batch-size 50 --max-concurrency 1 --rate unlimited --store ${store}`,
+    );
     expect(first.stderr).toContain("NOTIFICATION asx-eod: a backfill is partial: ");
     delivery = async (answer) => answer;
     charts = [];
@@ -174,10 +177,13 @@ describe("asx backfill", () => {
   });
 
   it.each([
-    [["--to", "2024-06-03"], "--to 2024-06-03 is after 2024-05-31, the last trading day that is finished"],
-    [["--to", "2024-05-24"], "--from 2024-05-27 is after --to 2024-05-24"],
-    [["--from", "1996-12-31"], "--from 1996-12-31 is before 1997-01-01"],
-    [["--from", "2024-05-25", "--to", "2024-05-26"], "there is no trading day from 2024-05-25 to 2024-05-26"],
+    [
+      ["--to", "2024-06-03"],
+      "the backfill ends on 2024-06-03, but the last session whose prices have settled is of 2024-05-31",
+    ],
+    [["--to", "2024-05-24"], "the backfill begins on 2024-05-27, after it ends on 2024-05-24"],
+    [["--from", "1996-12-31"], "the backfill begins on 1996-12-31; the calendar begins on 1997-01-01"],
+    [["--from", "2024-05-25", "--to", "2024-05-26"], "the exchange has no session in 2024-05-25_2024-05-26"],
   ])("refuses %j", async (more, message) => {
     const { stderr, exitCode } = await backfill(...more);
     expect(exitCode).toBe(64);

@@ -190,7 +190,7 @@ describe("asx execute --backfill", () => {
     [[...FROM, "--date", "2024-05-31"], "--date is of a single day"],
     [["--from", "2024-05-27"], "--from and --to go with --backfill"],
     [["--date", "2024-05-31", "--to", "2024-05-31"], "--from and --to go with --backfill"],
-    [[...FROM, "--to", "2024-06-03"], "--to 2024-06-03 is after 2024-05-31"],
+    [[...FROM, "--to", "2024-06-03"], "the backfill ends on 2024-06-03, but the last session"],
   ])("refuses %j before anything is started", async (args, message) => {
     const { execute, server } = await deploy();
     const { stderr, exitCode } = await execute(args);
