@@ -1,10 +1,8 @@
 import pLimit from "p-limit";
-import { BACKFILL_STATUSES, type BackfillRecord } from "../../domain/backfill.ts";
-import { isFinal, SYMBOL_SOURCES } from "../../domain/batch.ts";
+import { isFinal } from "../../domain/batch.ts";
 import { messageOf, StoredFileError } from "../../domain/errors.ts";
-import { backfillsPrefix, parseBackfillKey, parseRawDataKey, rawDataPrefix } from "../../domain/object-keys.ts";
+import { parseRawDataKey, rawDataPrefix } from "../../domain/object-keys.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
-import { parseBackfillRecord } from "../../domain/parse-backfill-record.ts";
 import { RUN_STATUSES, type RunSummary } from "../../domain/run-summary.ts";
 import { FIRST_CALENDAR_DATE, type TradingCalendar } from "../../domain/trading-calendar.ts";
 import { addDays } from "../../domain/trading-date.ts";
@@ -12,10 +10,11 @@ import { sha256 } from "../../stores/sha256.ts";
 import { readStoredList, storedListDates } from "../../stores/symbols-csv.ts";
 import { knowsListing, readRunSummary } from "../runtime/earlier-sessions.ts";
 import { readStoredFile } from "../runtime/stored-day.ts";
+import { type Backfill, readBackfills, settles, thoseStored, type Warn } from "./covering-backfills.ts";
 
 /** Days that are looked at at the same time; the files of each are read together. */
 const DAYS_AT_ONCE = 4;
-/** Files of a day, or records of backfills, that are read at the same time. */
+/** Files of a day that are read at the same time. */
 const FILES_AT_ONCE = 20;
 /** Most warnings that are told: the run's message carries them. */
 const WARNINGS_TOLD = 10;
@@ -49,7 +48,8 @@ export function datesToFill(date: string, fillDays: number, calendar: TradingCal
  * - a summary that is not complete, and no such backfill, finished since, settles its unfinished symbols; or
  * - a file that its summary names and that is missing or has other bytes.
  *
- * What is damaged is told in a warning, and its day is not whole.
+ * A backfill counts while all files that it names are stored in the sizes that it names. What is damaged is told in a
+ * warning, and its day is not whole.
  * @param dates trading days, ascending.
  */
 export async function findGaps(dates: readonly string[], store: ObjectStore): Promise<Gaps> {
@@ -59,7 +59,10 @@ export async function findGaps(dates: readonly string[], store: ObjectStore): Pr
     warnings.push(messageOf(error));
     return undefined;
   };
-  const [backfills, listDates] = await Promise.all([readBackfills(store, warn), storedListDates(store)]);
+  const [backfills, listDates] = await Promise.all([
+    readBackfills(store, { warn, lost: (sentence) => warnings.push(sentence) }),
+    storedListDates(store),
+  ]);
   const listed = rememberingLists(store, listDates, warn);
   const found = await pLimit(DAYS_AT_ONCE).map(dates, async (date) => {
     const why = await reasonNotWhole(date, { store, backfills, warn });
@@ -76,9 +79,6 @@ export async function findGaps(dates: readonly string[], store: ObjectStore): Pr
   };
 }
 
-/** Takes note of a damaged file, and throws every other error. */
-type Warn = (error: unknown) => undefined;
-
 interface Search {
   readonly store: ObjectStore;
   readonly warn: Warn;
@@ -92,7 +92,7 @@ interface Unwhole {
 
 async function reasonNotWhole(
   date: string,
-  { store, backfills, warn }: Search & { readonly backfills: readonly BackfillRecord[] },
+  { store, backfills, warn }: Search & { readonly backfills: readonly Backfill[] },
 ): Promise<Unwhole | undefined> {
   let isDamaged = false;
   const stored = await readRunSummary(store, date).catch((error: unknown) => {
@@ -100,14 +100,15 @@ async function reasonNotWhole(
     return warn(error);
   });
   if (isDamaged) return { reason: "its summary is damaged" };
-  const covering = backfills.filter(({ from, to }) => from <= date && date <= to);
+  const covering = backfills.filter(({ record: { from, to } }) => from <= date && date <= to);
   if (stored === undefined || !knowsListing(stored)) {
-    if (covering.length > 0) return undefined;
+    if ((await thoseStored(covering)).length > 0) return undefined;
     return { reason: stored === undefined ? "it has no run summary" : "only symbols named by hand were asked for" };
   }
   const files = await filesNotAsNamed(stored, store);
   if (files > 0) return { reason: `${files} of its files are missing or changed`, summary: stored };
-  if (stored.status === RUN_STATUSES.complete || isSettled(stored, covering)) return undefined;
+  if (stored.status === RUN_STATUSES.complete) return undefined;
+  if (settles(await thoseStored(covering), stored)) return undefined;
   return { reason: `it is ${stored.status}`, summary: stored };
 }
 
@@ -119,16 +120,6 @@ async function filesNotAsNamed({ batches }: RunSummary, store: ObjectStore): Pro
     return bytes !== undefined && sha256(bytes) === named;
   });
   return same.filter((isSame) => !isSame).length;
-}
-
-/** Whether backfills that were finished after a run have an outcome that stands for every symbol it left unfinished. */
-function isSettled({ finishedAt, outcomes }: RunSummary, covering: readonly BackfillRecord[]): boolean {
-  const since = covering.filter((record) => Date.parse(record.finishedAt) > Date.parse(finishedAt));
-  if (since.length === 0) return false;
-  const settled = new Set(
-    since.flatMap((record) => record.outcomes.filter(({ outcome }) => isFinal(outcome)).map(({ symbol }) => symbol)),
-  );
-  return outcomes.every(({ symbol, outcome }) => isFinal(outcome) || settled.has(symbol));
 }
 
 /** Symbols without an outcome that stands in the day's files that can be read: of the known ones, and of the files' own. */
@@ -143,22 +134,6 @@ async function lackingOf(date: string, known: Iterable<string>, { store, warn }:
     for (const { symbol } of bars) lacking.delete(symbol);
   }
   return lacking;
-}
-
-/** The records of backfills that are complete and of the market, rather than of a few named symbols. */
-async function readBackfills(store: ObjectStore, warn: Warn): Promise<BackfillRecord[]> {
-  const listed = (await store.list(backfillsPrefix)).filter(({ key }) => parseBackfillKey(key) !== undefined);
-  const records = await pLimit(FILES_AT_ONCE).map(listed, async ({ key }) => {
-    const bytes = await store.get(key);
-    try {
-      return bytes === undefined ? undefined : parseBackfillRecord(key, bytes);
-    } catch (error) {
-      return warn(error);
-    }
-  });
-  return records
-    .filter((record) => record !== undefined)
-    .filter(({ status, symbols }) => status === BACKFILL_STATUSES.complete && symbols.source !== SYMBOL_SOURCES.event);
 }
 
 /** The symbols of the newest list that was stored on or before a date, else of the oldest; none where none is stored. */

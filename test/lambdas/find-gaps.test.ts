@@ -2,16 +2,18 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { type BackfillRecord, backfillRecord } from "../../domain/backfill.ts";
 import { countOutcomes, type SymbolReport } from "../../domain/batch.ts";
-import { backfillKey, rawDataKey, runKey, symbolsKey } from "../../domain/object-keys.ts";
+import { backfillKey, historyKey, rawDataKey, runKey, symbolsKey } from "../../domain/object-keys.ts";
 import { createTradingCalendar } from "../../domain/trading-calendar.ts";
 import { datesToFill, findGaps } from "../../lambdas/symbol-updater/find-gaps.ts";
 import { sha256 } from "../../stores/sha256.ts";
 import { encodeSymbolsCsv } from "../../stores/symbols-csv.ts";
+import { putBackfill } from "../support/history-store.ts";
 import { createMemoryStore, type MemoryStore } from "../support/memory-store.ts";
 import { fetchedReport, storeSummary } from "../support/stored-summary.ts";
 import { plainBar, storeFile } from "../support/test-fetcher.ts";
 
 const DAY = "2024-05-31";
+const SPAN = { from: "2024-05-01", to: DAY };
 const FAILED: SymbolReport = { symbol: "CBA", outcome: "failed", reason: "HTTP 503" };
 
 let store: MemoryStore;
@@ -167,6 +169,24 @@ describe("a backfill over a day", () => {
     await storeDay(DAY, FAILED);
     await storeBackfill([report], values);
     expect((await gap()) === undefined).toBe(isWhole);
+  });
+
+  it.each<[string, () => void]>([
+    ["missing", () => store.objects.delete(historyKey({ ...SPAN, batchNumber: 1 }))],
+    ["cut short", () => store.objects.set(historyKey({ ...SPAN, batchNumber: 1 }), new Uint8Array(3))],
+  ])("makes no day whole while a file of it is %s, and says what mends it", async (_, damage) => {
+    await storeDay("2024-05-30", FAILED);
+    await putBackfill(store, { span: SPAN, batches: [[plainBar("BHP", DAY)], [plainBar("CBA", DAY)]] });
+    expect((await findGaps(["2024-05-30", DAY], store)).gaps).toEqual([]);
+    damage();
+    const { gaps, warnings } = await findGaps(["2024-05-30", DAY], store);
+    expect(gaps.map(({ date, why }) => `${date}: ${why}`)).toEqual([
+      "2024-05-30: it is partial",
+      `${DAY}: it has no run summary`,
+    ]);
+    expect(warnings).toEqual([
+      `1 of the 2 files of the backfill from 2024-05-01 to ${DAY} are missing or of another size, such as history/2024-05-01_${DAY}-batch-1.parquet: its days are not whole until it is run again, asx backfill --from 2024-05-01 --to ${DAY}`,
+    ]);
   });
 
   it("that is damaged is told, and the rest is looked at", async () => {
