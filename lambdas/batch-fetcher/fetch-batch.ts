@@ -71,7 +71,7 @@ export async function fetchBatch(event: BatchEvent, options: FetchBatchOptions):
   const symbols = [...new Set(event.symbols ?? (await newestSymbols(store, date)))];
   const batchNumber = event.batchNumber ?? null;
   const isListed = isListedBatch(batchNumber, event.fill);
-  const readAgain = new Set(event.catchUp === true && isListed ? sessions.slice(-CATCH_UP_SESSIONS) : []);
+  const readAgain = new Set(event.catchUp === true && isListed ? lastOf(sessions, calendar) : []);
   const batch = { batchNumber, symbols, source: source.name, isListed, mends: event.fill != null };
   const plan = await planSession(runtime, date, { ...batch, takesRevisions: readAgain.has(date) }, true);
   const earlier = await planEarlier(sessions.slice(0, -1), { batch, readAgain }, runtime);
@@ -119,6 +119,13 @@ export async function fetchBatch(event: BatchEvent, options: FetchBatchOptions):
     ...inShort(earlierResults),
     ...{ revised, unread, upstream, stopped: stopOf(gate, doubted), durationMs },
   };
+}
+
+/** Those of a run's sessions that are among the last five: one may be left to another run. */
+function lastOf(sessions: readonly string[], calendar: TradingCalendar): string[] {
+  let earliest = sessions.at(-1) ?? "";
+  for (let session = 1; session < CATCH_UP_SESSIONS; session += 1) earliest = calendar.previousTradingDay(earliest);
+  return sessions.filter((session) => session >= earliest);
 }
 
 /** What the sessions before a date are planned for. */

@@ -6,13 +6,13 @@ import {
   type SymbolUpdaterEvent,
   splitIntoBatches,
 } from "../../domain/batch.ts";
-import { messageOf, SessionNotSettledError } from "../../domain/errors.ts";
+import { messageOf, RunUnderWayError, SessionNotSettledError } from "../../domain/errors.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
 import { compareSymbols } from "../../domain/symbol.ts";
 import type { TradingCalendar } from "../../domain/trading-calendar.ts";
 import { describeSettling, settledInstant } from "../../domain/trading-date.ts";
 import { readStoredList, storedListDates } from "../../stores/symbols-csv.ts";
-import { EXECUTION_LOCK_EXPIRES_MS, releaseRunLocks, takeRunLocks } from "../runtime/run-lock.ts";
+import { EXECUTION_LOCK_EXPIRES_MS, releaseRunLocks, takeRunLock } from "../runtime/run-lock.ts";
 import { datesToFill, findGaps, type Gaps } from "./find-gaps.ts";
 import { findSymbols, type UpdateSymbolsOptions } from "./find-symbols.ts";
 
@@ -22,7 +22,7 @@ import { findSymbols, type UpdateSymbolsOptions } from "./find-symbols.ts";
  * A date that is run again keeps the symbols of its stored list in their order, so that every symbol
  * stays in its batch; symbols that are new since then follow at the end.
  * @throws SessionNotSettledError where the date's session is not over.
- * @throws RunUnderWayError where another run has the date.
+ * @throws RunUnderWayError where another run has the date; a session before it that another run has is left to that.
  *
  * Where the event names days to fill, the sessions that are not whole among them come too, and in batches of their own the
  * symbols that they lack and the list has no more.
@@ -47,16 +47,57 @@ export async function updateSymbols(event: SymbolUpdaterEvent, options: UpdateSy
   if (event.run === undefined || !tradingDay) return listSymbols(event, of, options);
 
   const { id: run } = event.run;
-  await takeRunLocks(store, sessions, { run }, { clock, expiresAfterMs: EXECUTION_LOCK_EXPIRES_MS });
+  const { taken, left, warnings } = await lockSessions(sessions, { date, run }, runtime);
+  const gaps = found.gaps.filter((gap) => !left.has(gap.date));
+  const locked = { ...of, sessions: taken, found: { gaps, warnings: [...found.warnings, ...warnings] } };
   try {
-    return await listSymbols(event, of, options);
+    return await listSymbols(event, locked, options);
   } catch (error) {
     // A run that is tried again takes the locks again.
-    await releaseRunLocks(store, sessions, run, clock).catch((lockError: unknown) =>
+    await releaseRunLocks(store, taken, run, clock).catch((lockError: unknown) =>
       runtime.logger.warn(messageOf(lockError), { date }),
     );
     throw error;
   }
+}
+
+/** The sessions of a run that it has for itself. */
+interface LockedSessions {
+  /** Ascending; the run's own date is among them. */
+  readonly taken: readonly string[];
+  /** Those that other runs have. */
+  readonly left: ReadonlySet<string>;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Takes the locks of a run. A session before its date that another run has is left to that: it is no reason to leave all
+ * others as they are.
+ * @throws RunUnderWayError where another run has the date itself.
+ */
+async function lockSessions(
+  sessions: readonly string[],
+  { date, run }: { readonly date: string; readonly run: string },
+  { store, clock }: Pick<UpdateSymbolsOptions["runtime"], "store" | "clock">,
+): Promise<LockedSessions> {
+  const lock = { clock, expiresAfterMs: EXECUTION_LOCK_EXPIRES_MS };
+  const left = new Map<string, string>();
+  await takeRunLock(store, date, { run }, lock);
+  const taken = [date];
+  for (const session of sessions.filter((other) => other !== date)) {
+    try {
+      await takeRunLock(store, session, { run }, lock);
+      taken.push(session);
+    } catch (error) {
+      if (error instanceof RunUnderWayError) {
+        left.set(session, `${session} is left to the run that has it: ${messageOf(error)}`);
+        continue;
+      }
+      await releaseRunLocks(store, taken, run, clock);
+      throw error;
+    }
+  }
+  return { taken: taken.sort(), left: new Set(left.keys()), warnings: [...left.values()] };
 }
 
 const NO_GAPS: Gaps = { gaps: [], warnings: [] };

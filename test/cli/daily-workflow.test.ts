@@ -178,15 +178,23 @@ describe("the daily workflow on one machine", () => {
     expect([notifications, paths]).toEqual([[], []]);
   });
 
-  it("that catches up leaves all of its sessions to the run that has one of them", async () => {
+  it("that catches up leaves all of its sessions to the run that has its date", async () => {
     const { run, runtime, notifications, paths } = setUp(FIVE);
     const { store, clock } = runtime;
-    await takeRunLock(store, "2024-05-29", { run: "another" }, { clock, expiresAfterMs: 60_000 });
-    expect(await run({ catchUp: true })).toMatchObject({
-      underWay: expect.stringContaining("2024-05-29 is being run"),
-    });
+    await takeRunLock(store, DAY, { run: "another" }, { clock, expiresAfterMs: 60_000 });
+    expect(await run({ catchUp: true })).toMatchObject({ underWay: expect.stringContaining(`${DAY} is being run`) });
     expect([notifications, paths]).toEqual([[], []]);
     await expect(run({ date: "2024-05-30" })).resolves.not.toHaveProperty("underWay");
+  });
+
+  it("that catches up goes on without a session that another run has", async () => {
+    const { run, runtime } = setUp(FIVE);
+    const { store, clock } = runtime;
+    await takeRunLock(store, "2024-05-29", { run: "another" }, { clock, expiresAfterMs: 60_000 });
+    const { digest } = await run({ catchUp: true, fillDays: 8 });
+    const earlier = digest?.earlier.map(({ date }) => date);
+    expect(earlier).toEqual(["2024-05-24", "2024-05-27", "2024-05-28", "2024-05-30"]);
+    expect(store.objects.has("raw-data/2024-05-29-batch-0.parquet")).toBe(false);
   });
 
   it("gives the date free when it has ended, also where it failed", async () => {

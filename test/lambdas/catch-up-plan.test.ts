@@ -83,16 +83,31 @@ describe("a run that fills days", () => {
     expect(result.metadata.warnings).toEqual([expect.stringContaining(`runs/${WEEK[0]}.json is damaged`)]);
   });
 
-  it("takes the locks on all of its sessions, and leaves them to a run that has one", async () => {
+  it("takes the locks on all of its sessions, and leaves one to a run that has it", async () => {
     const { update, runtime } = await setUp();
-    const [, lost = "", , before = ""] = WEEK;
+    const [first = "", lost = "", , before = ""] = WEEK;
     runtime.store.objects.delete(`runs/${lost}.json`);
     await update({ fillDays: 5, run: RUN });
     const locks = [...runtime.store.objects.keys()].filter((key) => key.endsWith(".lock"));
-    expect(locks).toEqual([`runs/${lost}.lock`, `runs/${DAY}.lock`]);
+    expect(locks.sort()).toEqual([`runs/${lost}.lock`, `runs/${DAY}.lock`]);
     runtime.store.objects.delete(`runs/${before}.json`);
     await takeRunLock(runtime.store, before, { run: "another" }, { clock: runtime.clock, expiresAfterMs: 60_000 });
+    const { sessions, metadata } = await update({ fillDays: 5, run: RUN });
+    expect(sessions).toEqual([lost, DAY]);
+    expect(metadata.warnings).toEqual([
+      expect.stringContaining(
+        `${before} is left to the run that has it: ${before} is being run by the execution another`,
+      ),
+    ]);
+    expect((await update({ fillDays: 5, catchUp: true, run: RUN })).sessions).toEqual([first, lost, WEEK[2], DAY]);
+  });
+
+  it("leaves all to a run that has its own date", async () => {
+    const { update, runtime } = await setUp();
+    runtime.store.objects.delete(`runs/${WEEK[1]}.json`);
+    await takeRunLock(runtime.store, DAY, { run: "another" }, { clock: runtime.clock, expiresAfterMs: 60_000 });
     await expect(update({ fillDays: 5, run: RUN })).rejects.toThrow(RunUnderWayError);
+    expect(runtime.store.objects.has(`runs/${WEEK[1]}.lock`)).toBe(false);
   });
 
   it("of a closed day fills nothing", async () => {

@@ -8,6 +8,7 @@ import {
   StoreUnavailableError,
 } from "../../domain/errors.ts";
 import { createTradingCalendar } from "../../domain/trading-calendar.ts";
+import { takeRunLock } from "../../lambdas/runtime/run-lock.ts";
 import type { Environment } from "../../lambdas/runtime/runtime.ts";
 import { parseSymbolUpdaterEnvironment } from "../../lambdas/symbol-updater/env.ts";
 import { sessionsOf, updateSymbols } from "../../lambdas/symbol-updater/update-symbols.ts";
@@ -421,14 +422,23 @@ describe("the run of an update", () => {
     await expect(update({ date: "2024-05-24", run: SECOND })).resolves.toMatchObject({ date: "2024-05-24" });
   });
 
-  it("that catches up is refused where another run holds one of its sessions, and keeps none of the others", async () => {
-    const { update, asked, runtime } = setUp({ current: directory("BHP") });
+  it("that catches up leaves a session before its date to the run that holds it", async () => {
+    const { update } = setUp({ current: directory("BHP") });
     await update({ date: "2024-05-29", run: SECOND });
-    asked.length = 0;
-    await expect(update({ date: DAY, run: FIRST, catchUp: true })).rejects.toThrow("2024-05-29 is being run by");
+    const { sessions, metadata } = await update({ date: DAY, run: FIRST, catchUp: true });
+    expect(sessions).toEqual(["2024-05-27", "2024-05-28", "2024-05-30", DAY]);
+    expect(metadata.warnings).toEqual([
+      expect.stringContaining("2024-05-29 is left to the run that has it: 2024-05-29 is being run by"),
+    ]);
+  });
+
+  it("that catches up is refused where another run holds its date, and keeps none of the others", async () => {
+    const { update, asked, runtime } = setUp({ current: directory("BHP") });
+    await takeRunLock(runtime.store, DAY, { run: "another" }, { clock: runtime.clock, expiresAfterMs: 60_000 });
+    await expect(update({ date: DAY, run: FIRST, catchUp: true })).rejects.toThrow(`${DAY} is being run by`);
     expect(asked).toEqual([]);
     expect(runtime.store.objects.has(`symbols/${DAY}-symbols.csv`)).toBe(false);
-    for (const date of ["2024-05-27", "2024-05-28", "2024-05-30", DAY]) {
+    for (const date of ["2024-05-27", "2024-05-28", "2024-05-29", "2024-05-30"]) {
       await expect(update({ date, run: { ...SECOND, id: "arn:execution:third" } })).resolves.toMatchObject({ date });
     }
   });
