@@ -33,7 +33,7 @@ export function dayStandings({ runs, backfills }: Pick<Catalog, "runs" | "backfi
     if (covering.length === 0) return { status: statusOf(run, isStored), unfinished: run?.unfinished ?? [] };
     return run === undefined || run.status === RUN_STATUSES.marketClosed
       ? byBackfills(covering, isStored)
-      : byRun(run, covering);
+      : byRun(run, covering, date);
   };
 }
 
@@ -51,13 +51,17 @@ function byBackfills(covering: readonly Settling[], isStored: boolean): DayStand
   return standing(stillUnfinished(last.backfill.unfinished, finishedAfter(covering, last.backfill.finishedAt)));
 }
 
-/** A day with a run: what was unfinished then may be settled now. A run that failed as a whole is mended by the market's backfill alone. */
-function byRun(run: RunRecord, covering: readonly Settling[]): DayStanding {
+/** A day with a run: what was unfinished then may be settled now. A run that failed as a whole is mended by newer bars of the market's backfill alone. */
+function byRun(run: RunRecord, covering: readonly Settling[], date: string): DayStanding {
   const later = finishedAfter(covering, run.finishedAt);
   const unfinished = stillUnfinished(run.unfinished, later);
   if (run.status === RUN_STATUSES.complete) return { status: "complete", unfinished };
   if (run.status === RUN_STATUSES.partial) return standing(unfinished);
-  const market = byBackfills(later, false);
+  // What a gate refused, newer bars alone can mend.
+  const market = byBackfills(
+    later.filter(({ backfill: { days } }) => (days[date] ?? 0) > 0),
+    false,
+  );
   if (market.status !== "complete" && market.status !== "partial") return { status: "failed", unfinished };
   return standing([...new Set([...unfinished, ...market.unfinished])]);
 }

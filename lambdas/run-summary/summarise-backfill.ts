@@ -72,7 +72,8 @@ export async function summariseBackfill(
     to: span.to,
     status: backfillStatus(counts, event.metadata.finished),
     startedAt: event.startedAt,
-    finishedAt: new Date(clock.now()).toISOString(),
+    // A round that stores nothing makes nothing newer: a run since then stands as it does.
+    finishedAt: (added.length === 0 ? stored.record?.finishedAt : undefined) ?? new Date(clock.now()).toISOString(),
     source: named.source,
     upstream: upstreamOf(event),
     symbols: listingOf(event, stored.record, outcomes.length),

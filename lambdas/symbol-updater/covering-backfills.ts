@@ -5,7 +5,7 @@ import { isFinal, SYMBOL_SOURCES } from "../../domain/batch.ts";
 import { backfillsPrefix, historyFilesPrefix, parseBackfillKey } from "../../domain/object-keys.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
 import { parseBackfillRecord } from "../../domain/parse-backfill-record.ts";
-import type { RunSummary } from "../../domain/run-summary.ts";
+import { RUN_STATUSES, type RunSummary } from "../../domain/run-summary.ts";
 
 /** Records that are read at the same time. */
 const RECORDS_AT_ONCE = 20;
@@ -52,8 +52,13 @@ export async function thoseStored(backfills: readonly Backfill[]): Promise<Backf
 }
 
 /** Whether backfills over a run's day that were finished after it have an outcome that stands for every symbol it left unfinished. */
-export function settles(covering: readonly BackfillRecord[], { finishedAt, outcomes }: RunSummary): boolean {
-  const since = covering.filter((record) => Date.parse(record.finishedAt) > Date.parse(finishedAt));
+export function settles(
+  covering: readonly BackfillRecord[],
+  { date, status, finishedAt, outcomes }: RunSummary,
+): boolean {
+  const newer = covering.filter((record) => Date.parse(record.finishedAt) > Date.parse(finishedAt));
+  // What a gate refused, newer bars alone can mend.
+  const since = status === RUN_STATUSES.failed ? newer.filter(({ days }) => (days[date] ?? 0) > 0) : newer;
   if (since.length === 0) return false;
   const settled = new Set(
     since.flatMap((record) => record.outcomes.filter(({ outcome }) => isFinal(outcome)).map(({ symbol }) => symbol)),

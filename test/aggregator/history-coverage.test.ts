@@ -97,9 +97,12 @@ describe("a day with a run", () => {
     expect(await days()).toEqual(["partial CBA NAB", "complete", "complete", "complete"]);
   });
 
-  it("that failed is mended by a later backfill of the market alone", async () => {
+  it("that failed is mended by newer bars of a backfill of the market alone", async () => {
     await putRun("failed");
     await putBackfill(stored.store, { span: SPAN, isNamed: true, batches: [past("BHP")] });
+    expect((await days())[0]).toBe("failed");
+    const later = past("BHP", DATES.slice(1));
+    await putBackfill(stored.store, { span: SPAN, batches: [later], others: { CBA: "noTrade", NAB: "noTrade" } });
     expect((await days())[0]).toBe("failed");
     await putBackfill(stored.store, { span: SPAN, batches: [past("BHP")], others: { CBA: "noTrade", NAB: "failed" } });
     expect((await days())[0]).toBe("partial NAB");

@@ -5,12 +5,16 @@ import { countOutcomes, type SymbolReport } from "../../domain/batch.ts";
 import { backfillKey, historyKey, rawDataKey, runKey, symbolsKey } from "../../domain/object-keys.ts";
 import { createTradingCalendar } from "../../domain/trading-calendar.ts";
 import { datesToFill, findGaps } from "../../lambdas/symbol-updater/find-gaps.ts";
+import { createSimulatedClock } from "../../sandbox/simulated-clock.ts";
 import { sha256 } from "../../stores/sha256.ts";
 import { encodeSymbolsCsv } from "../../stores/symbols-csv.ts";
+import { runBackfill } from "../support/backfill-rounds.ts";
 import { putBackfill } from "../support/history-store.ts";
 import { createMemoryStore, type MemoryStore } from "../support/memory-store.ts";
 import { fetchedReport, storeSummary } from "../support/stored-summary.ts";
 import { plainBar, storeFile } from "../support/test-fetcher.ts";
+import { createSimulatedRuntime, EVENING } from "../support/test-runtime.ts";
+import { createTinyMarket, sandboxFetch } from "../support/tiny-market.ts";
 
 const DAY = "2024-05-31";
 const SPAN = { from: "2024-05-01", to: DAY };
@@ -187,6 +191,27 @@ describe("a backfill over a day", () => {
     expect(warnings).toEqual([
       `1 of the 2 files of the backfill from 2024-05-01 to ${DAY} are missing or of another size, such as history/2024-05-01_${DAY}-batch-1.parquet: its days are not whole until it is run again, asx backfill --from 2024-05-01 --to ${DAY}`,
     ]);
+  });
+
+  it("mends a day that a gate refused with bars that are newer than the run, and not by being run again", async () => {
+    const clock = createSimulatedClock(Date.parse(EVENING));
+    const { fetch, paths } = sandboxFetch(createTinyMarket({ bars: { BHP: { [DAY]: {} }, CBA: {} } }), clock.now);
+    const runtime = createSimulatedRuntime({ clock, fetch, store });
+    const run = (): Promise<unknown> =>
+      clock.run(() => runBackfill({ span: SPAN, runtime, run: `run-${paths.length}` }));
+    await run();
+    const refused = { status: "failed", finishedAt: "2024-05-31T13:00:00.000Z" } as const;
+    await storeSummary(store, DAY, [fetchedReport("BHP"), fetchedReport("CBA")], refused);
+    expect(await gap()).toMatchObject({ why: "it is failed" });
+    await clock.run(() => clock.sleep(86_400_000));
+    const asked = paths.length;
+    await run();
+    expect(paths.slice(asked).filter((path) => path.includes("chart"))).toEqual([]);
+    expect(await gap()).toMatchObject({ why: "it is failed" });
+    await storeBackfill([fetchedReport("BHP"), fetchedReport("CBA")], { from: "2024-05-30", days: {} });
+    expect(await gap()).toMatchObject({ why: "it is failed" });
+    await storeBackfill([fetchedReport("BHP"), fetchedReport("CBA")], { from: "2024-05-30", days: { [DAY]: 2 } });
+    expect(await gap()).toBeUndefined();
   });
 
   it("that is damaged is told, and the rest is looked at", async () => {
