@@ -7,13 +7,14 @@ import { silentMetrics } from "../lambdas/runtime/metrics.ts";
 import type { Environment, Runtime } from "../lambdas/runtime/runtime.ts";
 import { endpointOf, openStore } from "../stores/open-store.ts";
 import { rateArgument, sourceArgument, storeArgument, symbolsArgument, wholeNumberArgument } from "./arguments.ts";
-import { type BackfillInputOptions, backfillInput, fromOption, toOption } from "./backfill-input.ts";
+import { type BackfillInputOptions, backfillInput, commandCalendar, fromOption, toOption } from "./backfill-input.ts";
 import { describeForecast, forecastBackfill } from "./backfill-plan.ts";
 import { createBackfillProgress } from "./backfill-progress.ts";
 import { readWrittenBackfill } from "./backfill-record.ts";
 import { describeBackfill } from "./backfill-report.ts";
 import { type BackfillEnd, runBackfillWorkflow } from "./backfill-workflow.ts";
 import { type Display, openDisplay, tellOnInterrupt } from "./display.ts";
+import { earlierBackfills } from "./earlier-backfills.ts";
 import { EXIT_CODES, exitCodeOf } from "./exit-codes.ts";
 import { duration } from "./numbers.ts";
 import { acceptDirectoryOption, closuresOption, symbolsOption } from "./run-input.ts";
@@ -21,7 +22,6 @@ import { withRunLock } from "./run-lock.ts";
 import { storeOption } from "./run-report.ts";
 import { refuseMixedSources } from "./store-source.ts";
 import { type Terminal, writeLine } from "./terminal.ts";
-import { unfinishedBackfill } from "./unfinished-backfill.ts";
 import { openUpstream, type Upstream } from "./upstream.ts";
 
 interface BackfillCommandOptions extends BackfillInputOptions {
@@ -100,13 +100,10 @@ async function backfill(options: BackfillCommandOptions, terminal: Terminal): Pr
   const upstream = await openUpstream(options.source, clock.now);
   const display = openDisplay(terminal, options.json !== true && options.plan !== true);
   const surroundings = { options, terminal, input, store, display, upstream };
-  const { from } = input.backfill;
-  const begun = options.to === undefined ? await unfinishedBackfill(store, input.backfill) : undefined;
-  if (begun !== undefined) {
-    display.logger.warn(
-      `a backfill from ${from} to ${begun} was begun and is not whole: --to ${begun} goes on with it`,
-    );
-  }
+  const asked = { ...input.backfill, symbols: input.symbols };
+  const calendar = commandCalendar(options.closures, terminal);
+  const hints = options.to === undefined ? await earlierBackfills(store, asked, calendar) : [];
+  for (const hint of hints) display.logger.warn(hint);
   try {
     await (options.plan === true ? tellPlan(surroundings) : run(surroundings));
   } finally {

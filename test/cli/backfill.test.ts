@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { FETCHER_GIGABYTES } from "../../cli/backfill-cost.ts";
 import { backfillRecord } from "../../domain/backfill.ts";
-import { backfillKey } from "../../domain/object-keys.ts";
+import { backfillKey, backfillLockKey } from "../../domain/object-keys.ts";
 import { takeRunLock } from "../../lambdas/runtime/run-lock.ts";
 import { type Delivery, type RunningSandbox, startSandbox } from "../../sandbox/server.ts";
 import { MEMORY_MEGABYTES } from "../../stacks/functions.ts";
@@ -111,6 +111,32 @@ describe("asx backfill", () => {
     const hint = `a backfill from ${FROM} to ${TO} was begun and is not whole: --to ${TO} goes on with it`;
     expect((await asx(backfillArguments("--plan"), later)).stderr).toContain(hint);
     delivery = async (answer) => answer;
+    await backfill();
+    expect((await asx(backfillArguments("--plan"), later)).stderr).not.toContain("was begun");
+  });
+
+  it("begun again without --to on another day says first what it asks for again, and what is enough", async () => {
+    await backfill();
+    const again = `the backfill from ${FROM} to ${TO} is complete, and this one asks for its dates again: about `;
+    const hintOf = async (now: string, ...more: string[]): Promise<string> => {
+      const { stderr } = await asx(backfillArguments("--plan", ...more), { now });
+      const [, hint = stderr] = stderr.split(again);
+      return hint.split("\n")[0] ?? "";
+    };
+    const days = "3 requests. For the 2 trading days since --from 2024-06-03 is enough, and so is asx catch-up";
+    expect(await hintOf("2024-06-04T19:30:00+10:00")).toBe(days);
+    expect(await hintOf("2024-06-04T19:30:00+10:00", "--symbols", "BHP")).toContain("1 request. For the 2 trading");
+    expect(await hintOf("2024-07-15T19:30:00+10:00")).toContain("and so is asx catch-up --days 43");
+    expect(await hintOf("2024-12-16T19:30:00+10:00")).toMatch(/trading days since --from 2024-06-03 is enough$/);
+    const given = await asx(backfillArguments("--plan", "--to", TO), { now: "2024-06-04T19:30:00+10:00" });
+    expect(given.stderr).not.toContain("is enough");
+  });
+
+  it("says nothing of one that was begun where a complete one has its dates", async () => {
+    const span = { from: FROM, to: "2024-05-30" };
+    await createLocalStore(folder).put(backfillLockKey(span), new TextEncoder().encode("{}"));
+    const later = { now: "2024-06-03T19:30:00+10:00" };
+    expect((await asx(backfillArguments("--plan"), later)).stderr).toContain("to 2024-05-30 was begun");
     await backfill();
     expect((await asx(backfillArguments("--plan"), later)).stderr).not.toContain("was begun");
   });
