@@ -28,6 +28,8 @@ export const listingsFile = z.object({
   listings: z.array(companyListing),
   /** What the newest list changed, as it was before: when it is stored anew it is folded anew. */
   before: z.array(z.object({ symbol: asxSymbol, listings: z.array(companyListing) })),
+  /** Records of backfills whose outcomes the watermarks have: key, and the store's mark of it. Unknown in older files. */
+  backfills: z.array(z.tuple([z.string(), z.string()])).default([]),
   /** Symbol, first trading date with a bar, latest trading date with an outcome that stands. */
   watermarks: z.array(z.tuple([asxSymbol, tradingDate.nullable(), tradingDate.nullable()])),
 });
@@ -41,18 +43,31 @@ export interface UnreadableList {
   readonly sha256: string;
 }
 
+/** A record of a backfill that the watermarks have. */
+export interface FoldedBackfill {
+  readonly key: string;
+  /** As a listing of the store showed it: another one means that it may have changed. */
+  readonly mark: string;
+}
+
 /** The file's contents, as they are worked with. */
 export interface ListingState {
   readonly history: ListingHistory;
   readonly unreadable: readonly UnreadableList[];
   readonly watermarks: Watermarks;
+  readonly backfills: readonly FoldedBackfill[];
 }
 
 /** What is known of a store without lists and runs. */
-export const EMPTY_LISTING_STATE: ListingState = { history: NO_LISTINGS, unreadable: [], watermarks: new Map() };
+export const EMPTY_LISTING_STATE: ListingState = {
+  history: NO_LISTINGS,
+  unreadable: [],
+  watermarks: new Map(),
+  backfills: [],
+};
 
 /** The form in which a state is stored: the same for equal states. */
-export function toListingsFile({ history, unreadable, watermarks }: ListingState): ListingsFile {
+export function toListingsFile({ history, unreadable, watermarks, backfills }: ListingState): ListingsFile {
   return {
     version: 1,
     lists: history.lists.map(({ date, sha256 }) => [date, sha256]),
@@ -61,6 +76,9 @@ export function toListingsFile({ history, unreadable, watermarks }: ListingState
       .sort(([left], [right]) => compareSymbols(left, right)),
     listings: inOrder(history.bySymbol).flatMap(([, listings]) => listings.map(storedForm)),
     before: inOrder(history.before).map(([symbol, listings]) => ({ symbol, listings: listings.map(storedForm) })),
+    backfills: backfills
+      .map(({ key, mark }): [string, string] => [key, mark])
+      .sort(([left], [right]) => compareSymbols(left, right)),
     watermarks: inOrder(watermarks).map(([symbol, { firstBar, lastFinal }]) => [symbol, firstBar, lastFinal]),
   };
 }
@@ -78,6 +96,7 @@ export function fromListingsFile(file: ListingsFile): ListingState {
   return {
     history: { lists, bySymbol, before },
     unreadable: file.unreadable.map(([date, sha256]) => ({ date, sha256 })),
+    backfills: file.backfills.map(([key, mark]) => ({ key, mark })),
     watermarks: new Map(file.watermarks.map(([symbol, firstBar, lastFinal]) => [symbol, { firstBar, lastFinal }])),
   };
 }

@@ -2,7 +2,12 @@
 import pLimit from "p-limit";
 import { messageOf, StoredFileError } from "../domain/errors.ts";
 import { addLists, type DatedList } from "../domain/listing-history.ts";
-import { EMPTY_LISTING_STATE, type ListingState, type UnreadableList } from "../domain/listings-file.ts";
+import {
+  EMPTY_LISTING_STATE,
+  type FoldedBackfill,
+  type ListingState,
+  type UnreadableList,
+} from "../domain/listings-file.ts";
 import { backfillsPrefix, parseBackfillKey, parseRunKey, runsPrefix, symbolsKey } from "../domain/object-keys.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
 import { parseBackfillRecord } from "../domain/parse-backfill-record.ts";
@@ -45,7 +50,8 @@ export async function buildListings(parts: BuildListingsParts): Promise<ListingS
     history = addLists(history, read.lists);
     unreadable.push(...read.unreadable);
   }
-  return { history, unreadable, watermarks: await buildWatermarks(parts) };
+  const backfills = await listBackfillRecords(parts.store);
+  return { history, unreadable, watermarks: await buildWatermarks(backfills, parts), backfills };
 }
 
 /** Reads the lists of some dates; one that is gone meanwhile is left out. */
@@ -80,17 +86,35 @@ export async function readRunOutcomes(
   return readOutcomes(keys, { store, warn }, parseRunSummary);
 }
 
-async function buildWatermarks({ store, calendar, warn }: BuildListingsParts): Promise<Watermarks> {
+/** The records of backfills that are stored, with the store's marks of them. */
+export async function listBackfillRecords(store: ObjectStore): Promise<FoldedBackfill[]> {
+  const listed = await store.list(backfillsPrefix);
+  return listed
+    .filter(({ key }) => parseBackfillKey(key) !== undefined)
+    .map(({ key, mark }): FoldedBackfill => ({ key, mark }));
+}
+
+/** What records of backfills say, by their keys. */
+export async function readBackfillOutcomes(
+  keys: readonly string[],
+  { store, warn }: Pick<BuildListingsParts, "store" | "warn">,
+): Promise<KnownOutcomes[]> {
+  return readOutcomes(keys, { store, warn }, parseBackfillRecord);
+}
+
+async function buildWatermarks(
+  backfills: readonly FoldedBackfill[],
+  { store, calendar, warn }: BuildListingsParts,
+): Promise<Watermarks> {
   let watermarks = EMPTY_LISTING_STATE.watermarks;
   const runs = (await store.list(runsPrefix)).filter(({ key }) => parseRunKey(key) !== undefined);
   for (const some of inParts(runs)) {
     const keys = some.map(({ key }) => key);
     watermarks = addOutcomes(watermarks, await readRunOutcomes(keys, { store, warn }), calendar);
   }
-  const backfills = (await store.list(backfillsPrefix)).filter(({ key }) => parseBackfillKey(key) !== undefined);
   for (const some of inParts(backfills)) {
     const keys = some.map(({ key }) => key);
-    watermarks = addOutcomes(watermarks, await readOutcomes(keys, { store, warn }, parseBackfillRecord), calendar);
+    watermarks = addOutcomes(watermarks, await readBackfillOutcomes(keys, { store, warn }), calendar);
   }
   return watermarks;
 }

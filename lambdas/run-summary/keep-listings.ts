@@ -6,7 +6,14 @@ import { listingsKey, parseSymbolsKey, runKey } from "../../domain/object-keys.t
 import type { RunSummary } from "../../domain/run-summary.ts";
 import type { TradingCalendar } from "../../domain/trading-calendar.ts";
 import { addOutcomes } from "../../domain/watermark.ts";
-import { type BuildListingsParts, buildListings, readLists, readRunOutcomes } from "../../stores/build-listings.ts";
+import {
+  type BuildListingsParts,
+  buildListings,
+  listBackfillRecords,
+  readBackfillOutcomes,
+  readLists,
+  readRunOutcomes,
+} from "../../stores/build-listings.ts";
 import { decodeListings, encodeListings } from "../../stores/listings-file.ts";
 import { storedListDates } from "../../stores/symbols-csv.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -32,7 +39,10 @@ export interface KeepListingsOptions {
  * Brings `listings/listings.json` up to date: the lists that are new, and the outcomes of a run or a backfill. Where the
  * file is missing or damaged, or a list in its middle is not as it was folded, it is made anew from all that is stored.
  *
- * It never throws: the file is derived, and the next run mends it. Trouble is logged.
+ * What an earlier run could not keep is made up for: lists that are not folded, with the runs of their dates, the newest list
+ * where it was stored anew, and records of backfills. Not so a run of a date whose list was folded before.
+ *
+ * It never throws: the file is derived. Trouble is logged.
  */
 export async function keepListings(news: ListingNews, { calendar, runtime }: KeepListingsOptions): Promise<void> {
   const { store, logger } = runtime;
@@ -48,7 +58,7 @@ export async function keepListings(news: ListingNews, { calendar, runtime }: Kee
     }
   } catch (error) {
     logger.warn(
-      `${store.locate(listingsKey)} is not up to date: ${messageOf(error)}; the next run or asx listings --rebuild mends it`,
+      `${store.locate(listingsKey)} is not up to date: ${messageOf(error)}; the next run makes up for it, but for days that were run again: asx listings --rebuild takes in all`,
     );
   }
 }
@@ -75,7 +85,7 @@ function readable(bytes: Uint8Array, warn: (message: string) => void): ListingSt
 
 /** The state with what is new; undefined where it has to be made anew. */
 async function continued(
-  { history, unreadable, watermarks }: ListingState,
+  { history, unreadable, watermarks, backfills: folded }: ListingState,
   { runs = [], backfills = [] }: ListingNews,
   parts: BuildListingsParts,
 ): Promise<ListingState | undefined> {
@@ -87,7 +97,8 @@ async function continued(
   if (isBehind) return undefined;
 
   const written = new Set([...runs, ...backfills].map(({ symbols }) => parseSymbolsKey(symbols.s3Key ?? "")));
-  const rewritten = dates.filter((date) => written.has(date) && sums.has(date));
+  // The newest list was stored anew by a run that was killed, or by one that could not keep it.
+  const rewritten = dates.filter((date) => (written.has(date) || date === newest) && sums.has(date));
   const read = await readLists([...rewritten, ...added], parts);
   const lists = read.lists.filter(({ date, sha256 }) => sums.get(date) !== sha256);
   const failed = read.unreadable.filter(({ date, sha256 }) => sums.get(date) !== sha256);
@@ -96,10 +107,18 @@ async function continued(
 
   const own = new Set(runs.map(({ date }) => date));
   const missed = added.filter((date) => !own.has(date)).map(runKey);
-  const outcomes = [...(await readRunOutcomes(missed, parts)), ...runs, ...backfills];
+  const marks = new Map(folded.map(({ key, mark }) => [key, mark]));
+  const records = await listBackfillRecords(parts.store);
+  const changed = records.filter(({ key, mark }) => marks.get(key) !== mark).map(({ key }) => key);
+  const outcomes = [
+    ...(await readRunOutcomes(missed, parts)),
+    ...(await readBackfillOutcomes(changed, parts)),
+    ...[...runs, ...backfills],
+  ];
   return {
     history: addLists(history, lists),
     unreadable: [...unreadable, ...failed],
     watermarks: addOutcomes(watermarks, outcomes, parts.calendar),
+    backfills: records,
   };
 }

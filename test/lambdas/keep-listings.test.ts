@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { runDailyWorkflow } from "../../cli/daily-workflow.ts";
-import { BACKFILL_STATUSES, type BackfillRecord } from "../../domain/backfill.ts";
+import { BACKFILL_STATUSES, type BackfillRecord, backfillRecord } from "../../domain/backfill.ts";
 import { NOTHING_ASKED, SYMBOL_SOURCES } from "../../domain/batch.ts";
 import { StoreConflictError, StoreUnavailableError } from "../../domain/errors.ts";
 import type { Listing } from "../../domain/listing.ts";
@@ -14,6 +14,7 @@ import { buildListings } from "../../stores/build-listings.ts";
 import { decodeListings, encodeListings } from "../../stores/listings-file.ts";
 import { encodeSymbolsCsv } from "../../stores/symbols-csv.ts";
 import { runBackfill } from "../support/backfill-rounds.ts";
+import { fetchedReport, storeSummary } from "../support/stored-summary.ts";
 import { createTestRuntime, type TestRuntime } from "../support/test-runtime.ts";
 import { createTinyMarket, sandboxFetch, type TinyMarket } from "../support/tiny-market.ts";
 
@@ -89,6 +90,11 @@ const RECORD: BackfillRecord = {
   outcomes: [{ symbol: "AAA", outcome: "fetched", bars: 2, first: "2020-01-02", last: "2024-05-30", leftOut: 0 }],
 };
 
+async function storeRecord({ store }: Pick<TestRuntime, "store">, values: Partial<BackfillRecord> = {}): Promise<void> {
+  const record = backfillRecord.parse({ ...RECORD, ...values });
+  await store.put(backfillKey(RECORD), new TextEncoder().encode(JSON.stringify(record)));
+}
+
 describe("the listings over time", () => {
   it("that runs and a backfill keep are those that are made from the files of their store", async () => {
     const everyDay = { [MONDAY]: {}, [TUESDAY]: {}, [WEDNESDAY]: {}, [FRIDAY]: {} };
@@ -133,7 +139,7 @@ describe("the listings over time", () => {
     expect(Buffer.from(runtime.store.objects.get(listingsKey) ?? []).equals(await rebuilt(runtime))).toBe(true);
   });
 
-  it("cost a run one read of the file, one listing, one list and one write", async () => {
+  it("cost a run one read of the file, two listings, two lists and one write", async () => {
     const runtime = createTestRuntime();
     for (const date of [MONDAY, TUESDAY, WEDNESDAY]) await storeList(runtime, date, { AAA: "ALPHA" });
     await keepListings({}, { calendar, runtime });
@@ -144,7 +150,9 @@ describe("the listings over time", () => {
     expect(runtime.store.calls.filter((call) => !call.includes("runs/"))).toEqual([
       `read ${listingsKey}`,
       "list symbols/",
+      `get ${symbolsKey(WEDNESDAY)}`,
       `get ${symbolsKey(FRIDAY)}`,
+      "list backfills/",
       `replace ${listingsKey}`,
     ]);
   });
@@ -196,12 +204,49 @@ describe("the listings over time", () => {
     expect(runtime.logs).toEqual([expect.stringContaining(`warn ${symbolsKey(TUESDAY)} is no symbols CSV`)]);
     runtime.store.calls.length = 0;
     await keepListings({}, { calendar, runtime });
-    expect(runtime.store.calls).toEqual([`read ${listingsKey}`, "list symbols/"]);
+    expect(runtime.store.calls).toEqual([
+      `read ${listingsKey}`,
+      "list symbols/",
+      `get ${symbolsKey(WEDNESDAY)}`,
+      "list backfills/",
+    ]);
 
     await storeList(runtime, TUESDAY, { AAA: "ALPHA" });
     const symbols = { total: 1, s3Key: symbolsKey(TUESDAY), source: SYMBOL_SOURCES.directory, warnings: [] };
     await keepListings({ backfills: [{ ...RECORD, symbols }] }, { calendar, runtime });
     expect(stored(runtime)).toMatchObject({ unreadable: [], history: { lists: [{}, {}, {}] } });
+  });
+
+  it.each<[string, (runtime: TestRuntime) => Promise<void>]>([
+    ["a backfill", storeRecord],
+    [
+      "what a backfill added",
+      async (runtime) => {
+        await storeRecord(runtime);
+        await keepListings({ backfills: [RECORD] }, { calendar, runtime });
+        await storeRecord(runtime, {
+          outcomes: RECORD.outcomes.flatMap((known) => [known, { ...known, symbol: "BBB" }]),
+        });
+      },
+    ],
+    ["that the newest list was stored anew", (runtime) => storeList(runtime, TUESDAY, { AAA: "ALPHA", NEW: "NEW" })],
+    [
+      "a list and its run",
+      async (runtime) => {
+        await storeList(runtime, WEDNESDAY, { AAA: "ALPHA", NEW: "NEW" });
+        await storeSummary(runtime.store, WEDNESDAY, [fetchedReport("AAA"), fetchedReport("NEW")]);
+      },
+    ],
+  ])("make up with the next run for %s that was not kept", async (_case, change) => {
+    const runtime = createTestRuntime();
+    await storeList(runtime, MONDAY, { AAA: "ALPHA" });
+    await storeList(runtime, TUESDAY, { AAA: "ALPHA" });
+    await keepListings({}, { calendar, runtime });
+    await change(runtime);
+    await storeList(runtime, FRIDAY, { AAA: "ALPHA" });
+    const run = await storeSummary(runtime.store, FRIDAY, [fetchedReport("AAA")]);
+    await keepListings({ runs: [run] }, { calendar, runtime });
+    expect(encodeListings(stored(runtime))).toEqual(await rebuilt(runtime));
   });
 
   it("leave a damaged run summary out", async () => {
@@ -238,7 +283,7 @@ describe("the listings over time", () => {
       const store: TestRuntime["store"] = { ...runtime.store, replace: () => Promise.reject(error) };
       await keepListings({}, { calendar, runtime: { ...runtime, store } });
       expect(runtime.logs).toEqual([
-        `warn memory:${listingsKey} is not up to date: ${error.message}; the next run or asx listings --rebuild mends it`,
+        `warn memory:${listingsKey} is not up to date: ${error.message}; the next run makes up for it, but for days that were run again: asx listings --rebuild takes in all`,
       ]);
     },
   );

@@ -18,6 +18,7 @@ const STATE = {
     { date: "2024-05-31", sha256: "c".repeat(64), listings: [listing("ZZZ", "NOVA"), listing("AAA", "BRAVO")] },
   ]),
   unreadable: [{ date: "2024-05-28", sha256: "d".repeat(64) }],
+  backfills: [{ key: "backfills/2020-01-01_2024-05-31.json", mark: "a1" }],
   watermarks: new Map([
     ["ZZZ", { firstBar: null, lastFinal: "2024-05-31" }],
     ["AAA", { firstBar: "2020-01-02", lastFinal: "2024-05-31" }],
