@@ -1,31 +1,12 @@
+import type { AdjustmentFactors } from "../domain/adjustment.ts";
 import type { SqlColumns, SqlRow } from "./sql-table.ts";
-
-/** What values of bars are rescaled by for splits that took effect after they were given. */
-export interface SplitFactorRow {
-  readonly symbol: string;
-  /** In milliseconds since 1970. The factor is for bars that were given before it, and not before an earlier row's. */
-  readonly effectiveAt: number;
-  /** Volumes are multiplied by it, prices and amounts divided. */
-  readonly factor: number;
-}
-
-/** What prices are multiplied by for the dividends that went ex after them. */
-export interface DividendFactorRow {
-  readonly symbol: string;
-  /** The factor is for bars of dates before it, and not before an earlier row's. */
-  readonly exDate: string;
-  readonly factor: number;
-}
 
 /** The factors at a state of the store. */
 export interface SqlFactors {
   /** Changes whenever a factor does. */
   readonly mark: string;
   /** In order of symbol, and of instant or ex-date. */
-  readonly rows: () => Promise<{
-    readonly splits: readonly SplitFactorRow[];
-    readonly dividends: readonly DividendFactorRow[];
-  }>;
+  readonly rows: () => Promise<Pick<AdjustmentFactors, "splits" | "dividends">>;
 }
 
 /** A table that the macros go by; no query of a user sees it. */

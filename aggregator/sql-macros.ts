@@ -25,9 +25,12 @@ export function createMacros(schema: string, schemas: MacroSchemas): string[] {
 /** What an unknown kind is told. */
 export const UNKNOWN_KIND = "give 'none', 'splits' or 'all' as the kind of adjusting, not ";
 
-/** An unknown kind is an error, not unadjusted bars. */
-const KNOWN_KIND = `CASE WHEN kind IN ('none', 'splits', 'all') THEN true
-  ELSE error(${sqlText(UNKNOWN_KIND)} || coalesce('''' || kind || '''', 'NULL')) END`;
+/**
+ * One row; an unknown kind is an error, not unadjusted bars. The arguments of a table function are computed where a query is
+ * planned: a condition would never be asked where no row comes to it.
+ */
+const KNOWN_KIND = `repeat(true, CASE WHEN kind IN ('none', 'splits', 'all') THEN 1
+  ELSE error(${sqlText(UNKNOWN_KIND)} || coalesce('''' || kind || '''', 'NULL')) END)`;
 
 /** Up to when splits are in a bar's values: `basisInstant` of `domain/split-basis.ts` says the same. */
 const BASIS = "greatest(b.fetch_timestamp, b.date + INTERVAL 14 HOUR)";
@@ -46,11 +49,10 @@ function adjustedBars({ bars, factors }: MacroSchemas): string {
     CASE WHEN ${split} = 1 THEN b.volume ELSE floor(b.volume * s.factor + 0.5)::BIGINT END AS volume,
     b.dividend / ${split} AS dividend, b.split_ratio, b.fetch_timestamp, b.batch_number
     FROM ${bars}.bars AS b
-    LEFT JOIN (FROM ${factors}.split_factors WHERE kind <> 'none') AS s
+    LEFT JOIN (FROM ${factors}.split_factors, ${KNOWN_KIND} WHERE kind <> 'none') AS s
       ON s.symbol = b.symbol AND ${BASIS} >= s.since AND ${BASIS} < s.until
     LEFT JOIN (FROM ${factors}.dividend_factors WHERE kind <> 'none') AS d
-      ON d.symbol = b.symbol AND b.date >= d.since AND b.date < d.until
-    WHERE ${KNOWN_KIND}`;
+      ON d.symbol = b.symbol AND b.date >= d.since AND b.date < d.until`;
 }
 
 function periodBars(schema: string, { calendar }: MacroSchemas, end: "week_end" | "month_end"): string {

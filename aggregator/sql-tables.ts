@@ -1,5 +1,5 @@
 import pLimit from "p-limit";
-import { InvalidInputError, QueryFailedError } from "../domain/errors.ts";
+import { AsxEodError, InvalidInputError } from "../domain/errors.ts";
 import type { Seen } from "./bar-reader.ts";
 import { BAR_COLUMN_NAMES } from "./bars-relation.ts";
 import { barsView } from "./bars-view.ts";
@@ -60,7 +60,7 @@ export class SqlTables {
 
   /** Whether a query may be about bars: else their files need not be looked at for it. */
   readsBars(query: string): boolean {
-    return ["bars", ...SQL_MACROS].some((name) => hasWord(query, name));
+    return hasWord(query, "bars") || SQL_MACROS.some((name) => hasCall(query, name));
   }
 
   /**
@@ -83,12 +83,12 @@ export class SqlTables {
   /** Makes what a query names, and what that needs. @returns the schemas of what it names. */
   async #makeNamed(query: string, seen: Seen, used: Made[]): Promise<string[]> {
     const schemas: string[] = [];
-    const needs = needOf(query, SQL_MACROS, /\bduckdb_functions\b/i);
+    const needs = macroNeedOf(query);
     if (needs !== "nothing") schemas.push(await this.#makeMacros(seen, needs, used));
-    const needsBars = needOf(query, ["bars"]);
+    const needsBars = needOf(query, "bars");
     if (needsBars !== "nothing") schemas.push(await this.#makeBars(seen, needsBars, used));
     for (const table of this.#sources.tables) {
-      const needsTable = needOf(query, [table.name]);
+      const needsTable = needOf(query, table.name);
       if (needsTable !== "nothing") schemas.push(await this.#makeTable(table, seen, needsTable, used));
     }
     return [...new Set(schemas)];
@@ -167,9 +167,8 @@ export class SqlTables {
 
   /** Adds to the error of a query that names what is not there which tables, macros and columns are. */
   #withNames(error: unknown): unknown {
-    if (error instanceof QueryFailedError && error.message.includes(UNKNOWN_KIND)) {
-      return new InvalidInputError(error.message.replace(/^.*?Error: /, ""), { cause: error });
-    }
+    const unknownKind = error instanceof AsxEodError ? unknownKindIn(error.message) : undefined;
+    if (unknownKind !== undefined) return new InvalidInputError(unknownKind, { cause: error });
     if (!(error instanceof InvalidInputError)) return error;
     const { message } = error;
     if (/Table (?:Function )?with name .* does not exist/.test(message)) {
@@ -190,21 +189,34 @@ export class SqlTables {
   }
 }
 
-/**
- * What a query may need of tables or macros: what is in them where it has one of their names somewhere, and which columns
- * they have where it asks what there is.
- */
-function needOf(
-  query: string,
-  names: readonly string[],
-  asking = /\b(?:show|information_schema|duckdb_\w+)\b/i,
-): "rows" | "columns" | "nothing" {
-  if (names.some((name) => hasWord(query, name))) return "rows";
-  return asking.test(query) ? "columns" : "nothing";
+/** What a query may need: what is in tables, or only which columns they have. */
+type Need = "rows" | "columns" | "nothing";
+
+/** Of a table: what is in it where the query has its name somewhere, and its columns where it asks what there is. */
+function needOf(query: string, name: string): Need {
+  if (hasWord(query, name)) return "rows";
+  return /\b(?:show|information_schema|duckdb_\w+)\b/i.test(query) ? "columns" : "nothing";
+}
+
+/** Of the macros. One of their names by itself is a column, or a table of the query's own. */
+function macroNeedOf(query: string): Need {
+  if (SQL_MACROS.some((name) => hasCall(query, name))) return "rows";
+  return hasWord(query, "duckdb_functions") ? "columns" : "nothing";
 }
 
 function hasWord(query: string, word: string): boolean {
   return new RegExp(String.raw`\b${word}\b`, "i").test(query);
+}
+
+/** Whether a name is followed by a bracket, be there blanks or comments between. */
+function hasCall(query: string, name: string): boolean {
+  return new RegExp(String.raw`\b${name}"?(?:\s|/\*[\s\S]*?\*/|--[^\n]*)*\(`, "i").test(query);
+}
+
+/** What an unknown kind of adjusting is told, without the engine's words around it. */
+function unknownKindIn(message: string): string | undefined {
+  const at = message.indexOf(UNKNOWN_KIND);
+  return at < 0 ? undefined : message.slice(at).replace(/\s+LINE \d+:[\s\S]*$/, "");
 }
 
 /** `a, b and c`. */

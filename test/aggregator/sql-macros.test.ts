@@ -5,13 +5,14 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   InvalidInputError,
   type Listing,
+  StoredFileError,
   simpleReturns,
   type Table,
   toMonthly,
   totalReturns,
   toWeekly,
 } from "../../aggregator/index.ts";
-import { symbolsKey } from "../../domain/object-keys.ts";
+import { actionsKey, symbolsKey } from "../../domain/object-keys.ts";
 import { createTradingCalendar } from "../../domain/trading-calendar.ts";
 import { encodeSymbolsCsv } from "../../stores/symbols-csv.ts";
 import { type BarStore, barOf, openBarStore } from "../support/bar-store.ts";
@@ -88,6 +89,37 @@ describe("a macro", () => {
     await expect(stored.aggregator.sql(`SELECT symbol FROM ${macro}()`)).rejects.toThrow(/Candidate macros/);
     await expect(stored.aggregator.sql(`SELECT symbol FROM ${macro}($1)`, ["spilts"])).rejects.toThrow(/^give 'none'/);
     expect((await stored.aggregator.sql(`SELECT symbol FROM ${macro}($1)`, ["none"])).length).toBeGreaterThan(0);
+  });
+
+  it("refuses another kind where no row is asked of it", async () => {
+    const empty = await openBarStore({}, "empty");
+    try {
+      for (const { aggregator } of [stored, empty]) {
+        for (const rest of ["", " WHERE date > '2030-01-01'", " WHERE false", " LIMIT 0"]) {
+          for (const macro of ["adjusted_bars", "weekly_bars", "monthly_bars", "returns"]) {
+            const query = aggregator.sql(`FROM ${macro}('x')${rest}`);
+            await expect(query).rejects.toThrow(InvalidInputError);
+            await expect(query).rejects.toThrow(/^give 'none', 'splits' or 'all' as the kind of adjusting, not 'x'$/);
+          }
+        }
+      }
+      expect((await empty.aggregator.sql("FROM weekly_bars('all')")).length).toBe(0);
+    } finally {
+      await empty.close();
+    }
+  });
+
+  it("is one where a bracket follows its name, and else a name of the query's own", async () => {
+    await stored.store.put(actionsKey("2024"), new TextEncoder().encode("symbol,ex_date\nx"));
+    expect(await rowsOf("WITH returns AS (FROM bars) SELECT count(*) AS returns FROM returns")).toEqual([
+      { returns: 5 },
+    ]);
+    const damaged = stored.aggregator.sql("FROM returns('none')");
+    await expect(damaged).rejects.toThrow(StoredFileError);
+    await stored.store.remove(actionsKey("2024"));
+    for (const call of ["returns ('none')", "\"returns\"('none')", "Returns /* a\n(b */ -- c\n('none')"]) {
+      expect(await rowsOf(`SELECT count(*) AS n FROM ${call}`)).toEqual([{ n: 5 }]);
+    }
   });
 
   it("that does not exist is answered with those that do", async () => {
