@@ -1,7 +1,9 @@
+import { InvalidInputError } from "../domain/errors.ts";
 import { createTradingCalendar } from "../domain/trading-calendar.ts";
-import { fromEpochDays } from "../domain/trading-date.ts";
+import { fromEpochDays, toEpochDays } from "../domain/trading-date.ts";
 import type { BarColumnName, Bars } from "./bars.ts";
 import type { Column } from "./column.ts";
+import { companyEnds } from "./company-ends.ts";
 import type { Coverage } from "./coverage.ts";
 import { PeriodBars, type PeriodColumnName } from "./period-bars.ts";
 import { firstValues, foldedValues, lastValues, type MakePeriods, rowCounts } from "./period-columns.ts";
@@ -14,14 +16,15 @@ import { rowsInOrder } from "./rows-in-order.ts";
  *
  * `date` is the week's last trading day: Thursday before Good Friday, and the same for a symbol that did not trade on it.
  * Of a week that is not over in the loaded range, or by now, it is the last trading day of it that the range covers; of
- * one that began before the range, its bar has the days of the range alone. `open` is the first bar's, `close` and
+ * one that began before the range, its bar has the days of the range alone. Where another company took the symbol over
+ * within the week (`coverage.reusedCodes`), each has a bar, and the former's is of the last trading day before. `open` is the first bar's, `close` and
  * `adjusted_close` the last one's, `high` and `low` the extremes, `volume` and `dividend` sums (a dividend null where
  * there was none), `split_ratio` the product (null where there was none), `sessions` the bars in it. What the bars lack
  * is left out.
  *
  * The bars are taken as they are: load them with `adjust: "splits"` or `adjust: "all"`, or a split within a week makes
  * its high and low those of two sizes of share.
- * @throws InvalidInputError where `symbol` or `date` is lacking.
+ * @throws InvalidInputError where `symbol` or `date` is lacking, and for bars of weeks or months.
  */
 export function toWeekly<Name extends BarColumnName>(bars: Bars<Name>): PeriodBars<Name & PeriodColumnName> {
   return toPeriods(bars, weekEnd);
@@ -29,7 +32,7 @@ export function toWeekly<Name extends BarColumnName>(bars: Bars<Name>): PeriodBa
 
 /**
  * The bars of calendar months, one a symbol and month in which it traded: as {@link toWeekly} has it of weeks.
- * @throws InvalidInputError where `symbol` or `date` is lacking.
+ * @throws InvalidInputError where `symbol` or `date` is lacking, and for bars of weeks or months.
  */
 export function toMonthly<Name extends BarColumnName>(bars: Bars<Name>): PeriodBars<Name & PeriodColumnName> {
   return toPeriods(bars, monthEnd);
@@ -56,13 +59,18 @@ function toPeriods<Name extends BarColumnName>(
   given: Bars<Name>,
   periodEnd: PeriodEnd,
 ): PeriodBars<Name & PeriodColumnName> {
+  if (given.columns.has("sessions")) {
+    throw new InvalidInputError("these are bars of weeks or months already; give the daily bars that they are made of");
+  }
   const bars = rowsInOrder(given);
   const { symbolCodes, symbolDictionary: dictionary, date: days, length } = bars;
-  const { firstRows, ends } = periodsOf(symbolCodes, days, periodEnd);
-  const lastTradingDays = lastDays(tradingDaysOf(bars.coverage, days), periodEnd);
+  const { firstRows, ends } = periodsOf(bars, periodEnd);
+  const tradingDays = tradingDaysOf(bars.coverage, days);
+  const lastTradingDays = lastDays(tradingDays, periodEnd);
   ends.forEach((end, period) => {
     const lastBar = days[(firstRows[period + 1] ?? length) - 1] ?? 0;
-    if (lastBar > (lastTradingDays.get(end) ?? Number.NEGATIVE_INFINITY)) lastTradingDays.set(end, lastBar);
+    const lastDay = lastTradingDays.get(end) ?? lastDayBefore(end, tradingDays);
+    lastTradingDays.set(end, Math.max(lastBar, lastDay));
   });
   const made = MADE.flatMap(([name, make]): [string, Column][] => {
     const column = bars.columns.get(name);
@@ -77,25 +85,31 @@ function toPeriods<Name extends BarColumnName>(
   return new PeriodBars<Name & PeriodColumnName>(columns, bars.coverage);
 }
 
-/** The first row and the end of every symbol's every period. */
-function periodsOf(
-  codes: Int32Array,
-  days: Int32Array,
+/** The first row and the end of every company's every period; its last one ends where the next company took the symbol over. */
+function periodsOf<Name extends BarColumnName>(
+  bars: Bars<Name>,
   periodEnd: PeriodEnd,
 ): { firstRows: Int32Array; ends: Int32Array } {
+  const { symbolCodes: codes, date: days } = bars;
+  const companyEnd = companyEnds(bars);
   const firstRows = new Int32Array(days.length);
   const ends = new Int32Array(days.length);
   let count = 0;
   let end = 0;
   for (let row = 0; row < days.length; row++) {
-    const day = days[row] ?? 0;
-    if (row > 0 && day < end && codes[row] === codes[row - 1]) continue;
-    end = periodEnd(day);
+    const [code = -1, day = 0] = [codes[row], days[row]];
+    if (row > 0 && day < end && code === codes[row - 1]) continue;
+    end = Math.min(periodEnd(day), companyEnd(code, day));
     firstRows[count] = row;
     ends[count] = end;
     count += 1;
   }
   return { firstRows: firstRows.slice(0, count), ends: ends.slice(0, count) };
+}
+
+function lastDayBefore(end: number, tradingDays: readonly string[]): number {
+  const last = tradingDays.findLast((date) => toEpochDays(date) < end);
+  return last === undefined ? Number.NEGATIVE_INFINITY : toEpochDays(last);
 }
 
 /** The trading days of the range. Bars of no known range cover the days from the first to the last. */

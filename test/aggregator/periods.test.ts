@@ -167,6 +167,15 @@ describe("the bar of a period", () => {
   });
 });
 
+describe("bars of weeks or months", () => {
+  it("are not made into others, which their days may not fall into", () => {
+    const daily: Bars<"symbol" | "date"> = loadedDays("2024-05-20", "2024-06-07");
+    const weekly: Bars<"symbol" | "date"> = toWeekly(daily);
+    expect(() => toMonthly(weekly)).toThrow(InvalidInputError);
+    expect(() => toMonthly(weekly)).toThrow("these are bars of weeks or months already; give the daily bars");
+  });
+});
+
 describe("bars in any order and of any days", () => {
   const someDay = fc
     .integer({ min: 0, max: 900 })

@@ -3,6 +3,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   type BarRow,
+  Bars,
+  Coverage,
   growthOf,
   type ReturnRow,
   simpleReturns,
@@ -59,6 +61,44 @@ describe("returns", () => {
       101 / 100 - 1,
     ]);
     expect(totalReturns(toMonthly(barsOfRows(rows))).values("return")).toEqual([null, -0.5, null]);
+  });
+
+  it("begin anew where another company took the code over, of days, weeks and months", () => {
+    const listings = [
+      { listing: 1, name: "ACME LIMITED", from: null, to: "2024-05-28" },
+      { listing: 2, name: "BOTTLE LIMITED", from: "2024-05-29", to: null },
+    ];
+    const reused = [
+      rowOf("ABC", "2024-05-24", 40, 40),
+      rowOf("ABC", "2024-05-27", 20, 20),
+      rowOf("ABC", "2024-05-30", 0.2, 0.2),
+      rowOf("ABC", "2024-05-31", 0.3, 0.3),
+      rowOf("BHP", "2024-05-28", 40, 40),
+      rowOf("BHP", "2024-05-29", 44, 44),
+    ];
+    const coverage = new Coverage({ from: null, to: null, days: [], reusedCodes: [{ symbol: "ABC", listings }] });
+    const bars = new Bars(barsOfRows(reused).columns, coverage);
+    const [half, [more, tenth]] = [-0.5, [0.3 / 0.2 - 1, 44 / 40 - 1]];
+    for (const from of [simpleReturns, totalReturns]) {
+      expect(from(bars).values("return")).toEqual([null, half, null, more, null, tenth]);
+      expect(from(bars.of("ABC").slice(1)).values("return")).toEqual([null, null, more]);
+      expect(from(toWeekly(bars)).values("return")).toEqual([null, half, null, null]);
+      expect(from(toMonthly(bars)).values("return")).toEqual([null, null, null]);
+    }
+    expect(growthOf(bars).values("growth")).toEqual([1, 0.5, 1, 0.3 / 0.2, 1, 1.1]);
+    const periods = (of: Bars<"symbol" | "date" | "close">): unknown[] =>
+      of.toRows().map(({ symbol, date, close }) => [symbol, date, close]);
+    expect(periods(toWeekly(bars))).toEqual([
+      ["ABC", "2024-05-24", 40],
+      ["ABC", "2024-05-28", 20],
+      ["ABC", "2024-05-31", 0.3],
+      ["BHP", "2024-05-31", 44],
+    ]);
+    expect(periods(toMonthly(bars))).toEqual([
+      ["ABC", "2024-05-28", 20],
+      ["ABC", "2024-05-31", 0.3],
+      ["BHP", "2024-05-31", 44],
+    ]);
   });
 
   it("of nothing are none, and to a price of nothing null", () => {
