@@ -58,7 +58,7 @@ export function sqlSources({ reader, listed, actions }: AggregatorParts): SqlSou
     calendar,
     factorsAt: async (seen) => {
       const known = await actions.at(seen, "error");
-      return { mark: markOf(known), rows: async () => known.factors };
+      return { mark: markOf(known), rows: async () => ({ ...known.factors, beginnings: known.beginnings }) };
     },
   };
 }

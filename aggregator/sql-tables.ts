@@ -21,7 +21,10 @@ const NO_FILES = {
   rows: new Map<string, number>(),
   bad: [],
 };
-const NO_FACTORS: SqlFactors = { mark: COLUMNS_ALONE, rows: async () => ({ splits: [], dividends: [] }) };
+const NO_FACTORS: SqlFactors = {
+  mark: COLUMNS_ALONE,
+  rows: async () => ({ splits: [], dividends: [], beginnings: new Map() }),
+};
 
 /** What tables are made of, besides the bars. */
 export interface SqlSources {
