@@ -3,7 +3,7 @@ import { changeTable, listingTable } from "./listing-tables.ts";
 import type { AggregatorParts } from "./open-parts.ts";
 import { libraryTable, markOf } from "./sql-library-table.ts";
 import { calendarTable, RUNS_TABLE, symbolsTable } from "./sql-store-tables.ts";
-import type { SqlColumns } from "./sql-table.ts";
+import type { SqlColumns, SqlRow, SqlTable } from "./sql-table.ts";
 import type { SqlSources } from "./sql-tables.ts";
 
 const ACTION_COLUMNS = [
@@ -29,6 +29,12 @@ const LISTING_COLUMNS = [
   ["last_final", "DATE"],
 ] as const satisfies SqlColumns;
 
+const NOT_ADJUSTED_COLUMNS = [
+  ["symbol", "VARCHAR"],
+  ["ex_date", "DATE"],
+  ["why", "VARCHAR"],
+] as const satisfies SqlColumns;
+
 const CHANGE_COLUMNS = [
   ["date", "DATE"],
   ["kind", "VARCHAR"],
@@ -45,6 +51,15 @@ export function sqlSources({ reader, listed, actions }: AggregatorParts): SqlSou
     const known = await actions.known("error");
     return { known, table: () => actionsTable(known.actions, { all: true }) };
   });
+  const notAdjusted: SqlTable = {
+    name: "not_adjusted",
+    columns: NOT_ADJUSTED_COLUMNS,
+    at: async () => {
+      const known = await actions.known("error");
+      const rows = (): SqlRow[] => known.factors.notAdjusted.map(({ symbol, exDate, why }) => [symbol, exDate, why]);
+      return { mark: markOf(known), rows };
+    },
+  };
   const listings = libraryTable("listings", LISTING_COLUMNS, async () => {
     const known = await listed.history();
     return { known, table: () => listingTable(known, undefined) };
@@ -54,7 +69,7 @@ export function sqlSources({ reader, listed, actions }: AggregatorParts): SqlSou
     return { known, table: () => changeTable(known, {}) };
   });
   return {
-    tables: [RUNS_TABLE, symbolsTable(listed), calendar, knownActions, listings, changes],
+    tables: [RUNS_TABLE, symbolsTable(listed), calendar, knownActions, notAdjusted, listings, changes],
     calendar,
     factorsAt: async (seen) => {
       const known = await actions.at(seen, "error");

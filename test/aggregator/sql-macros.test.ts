@@ -27,7 +27,7 @@ afterEach(async () => {
   await stored.close();
 });
 
-const ALL_TABLES = ["actions", "bars", "calendar", "listing_changes", "listings", "runs", "symbols"];
+const ALL_TABLES = ["actions", "bars", "calendar", "listing_changes", "listings", "not_adjusted", "runs", "symbols"];
 
 /** Stores a run with bars of these symbols on a date. */
 async function putDay(
@@ -218,6 +218,20 @@ describe("actions and listings", () => {
       (await aggregator.listingChanges()).toRows(),
     );
     expect((await rowsOf("FROM listing_changes")).length).toBeGreaterThan(0);
+  });
+});
+
+describe("dividends that prices cannot be adjusted for", () => {
+  it("are a table of their own, as a load tells them", async () => {
+    await putDay("2024-05-30", ["BHP", "CBA"], { close: 40, dividend: 0.5 });
+    await putDay("2024-05-31", ["BHP", "CBA"], { close: 1, dividend: 50 });
+    const friday = "FROM not_adjusted WHERE ex_date = '2024-05-31' ORDER BY symbol";
+    const rows = (await stored.aggregator.sql(friday)).toRows();
+    const { notAdjusted } = (await stored.aggregator.loadAll({ adjust: "all" })).coverage;
+    expect(rows.map(({ symbol, ex_date, why }) => `${symbol} ${ex_date}: ${why}`)).toEqual(
+      notAdjusted.filter((text) => text.includes(" 2024-05-31: ")),
+    );
+    expect(rows.map(({ symbol }) => symbol)).toEqual(["BHP", "CBA"]);
   });
 });
 

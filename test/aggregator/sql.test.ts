@@ -106,7 +106,7 @@ describe("a query", () => {
 
   it("that names no table of ours is told which there are", async () => {
     await expect(stored.aggregator.sql("SELECT * FROM bar")).rejects.toThrow(
-      /Table with name bar does not exist.*The tables are bars, runs, symbols, calendar, actions, listings and listing_changes; adjusted_bars\(kind\), /,
+      /Table with name bar does not exist.*The tables are bars, runs, symbols, calendar, actions, not_adjusted, listings and listing_changes; adjusted_bars\(kind\), /,
     );
   });
 
