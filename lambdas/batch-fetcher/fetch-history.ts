@@ -109,6 +109,8 @@ export async function fetchHistory(event: HistoryBatchEvent, options: FetchBatch
   // Before the file is stored, which ends the batch: one that is killed here sees the same answers again.
   const seen = histories.flatMap((history) => historyActionsSeen(history, span, runtime) ?? []);
   await recordBatchActions(seen, runtime);
+  // A process that slept for longer than its lock holds must not write beside the run that has taken the backfill over.
+  if (run !== undefined) await renewRunLock(store, spanName(span), run.id, clock);
   const file = await storeFile(key, histories, source.name, runtime);
   const reports = histories.map(({ report }) => report);
   await removePending(

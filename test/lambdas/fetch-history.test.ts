@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { HistoryBatchEvent, HistoryBatchResult } from "../../domain/backfill.ts";
 import { InvalidInputError, RunUnderWayError, StoreConflictError, StoreUnavailableError } from "../../domain/errors.ts";
-import { historyKey, pendingFolder, pendingKey } from "../../domain/object-keys.ts";
+import { backfillLockKey, historyKey, pendingFolder, pendingKey } from "../../domain/object-keys.ts";
 import { createTradingCalendar } from "../../domain/trading-calendar.ts";
 import { fetchHistory } from "../../lambdas/batch-fetcher/fetch-history.ts";
 import { createBatchFetcher } from "../../lambdas/batch-fetcher/handler.ts";
@@ -152,6 +152,24 @@ describe("a batch of a backfill", () => {
     };
     await expect(fetch({ run })).rejects.toThrow(RunUnderWayError);
     expect(paths).toEqual([]);
+  });
+
+  it("that another run takes over while it asks writes no file, and keeps what it fetched for that run", async () => {
+    const { fetch, store, runtime } = setUp();
+    const name = "2024-05-27_2024-05-31";
+    const { clock } = runtime;
+    await takeRunLock(store, name, { run: "one" }, { clock, expiresAfterMs: 1_000_000 });
+    const { put } = store;
+    store.put = async (key, bytes) => {
+      const now = new Date(clock.now()).toISOString();
+      const taken = { run: "two", takenAt: now, expiresAt: now, expiresAfterMs: 1_000 };
+      store.objects.set(backfillLockKey(SPAN), new TextEncoder().encode(JSON.stringify(taken)));
+      return put(key, bytes);
+    };
+    const upstream = { requests: 0, retries: 0, rateLimited: 0, breakerOpenings: 0, waitedMs: 0 };
+    await expect(fetch({ run: { id: "one", attempt: 1, upstream } })).rejects.toThrow(RunUnderWayError);
+    expect(store.objects.has(KEY)).toBe(false);
+    expect(await store.list(pendingFolder(SPAN))).toHaveLength(2);
   });
 });
 
