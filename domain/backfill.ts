@@ -136,6 +136,10 @@ export type HistoryFileEntry = z.infer<typeof historyFileEntry>;
 export const recordedReport = historyReport.extend({
   /** The batch whose file has the symbol; absent where the symbol is unfinished. */
   batchNumber: symbolBatch.shape.batchNumber.optional(),
+  /** When answers without a bar were first not believed; absent where none is doubted. Such a symbol is unfinished. */
+  doubtedSince: z.iso.datetime().optional(),
+  /** An unfinished symbol that was only ever asked for by name: it says nothing of the market. Absent for others. */
+  byName: z.literal(true).optional(),
 });
 export type RecordedReport = z.infer<typeof recordedReport>;
 
@@ -147,9 +151,12 @@ export const backfillRecord = z.object({
   version: z.literal(1),
   from: tradingDate,
   to: tradingDate,
+  /** Of the market where it was ever asked for: what was asked for by name alone does not count then. */
   status: z.enum(BACKFILL_STATUSES),
   startedAt: z.iso.datetime(),
   finishedAt: z.iso.datetime(),
+  /** Whether a round of the last run got bars; absent where none did. */
+  foundBars: z.literal(true).optional(),
   /** Name of the price source; null where no file is stored. */
   source: z.string().nullable(),
   /** What the last run asked of the upstream, all rounds together. */

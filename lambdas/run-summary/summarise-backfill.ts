@@ -1,41 +1,35 @@
 import pLimit from "p-limit";
 import {
+  BACKFILL_STATUSES,
   type BackfillDigest,
   type BackfillRecord,
   type BackfillSummaryEvent,
   backfillStatus,
   type HistoryFileEntry,
+  type RecordedReport,
 } from "../../domain/backfill.ts";
 import { countOutcomes, isFinal, SYMBOL_SOURCES } from "../../domain/batch.ts";
 import { spanName } from "../../domain/date-span.ts";
 import { messageOf } from "../../domain/errors.ts";
 import { backfillKey, parsePendingKey, pendingFolder } from "../../domain/object-keys.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
+import type { RunSummary } from "../../domain/run-summary.ts";
 import { createTradingCalendar, type TradingCalendar } from "../../domain/trading-calendar.ts";
+import { addDays } from "../../domain/trading-date.ts";
+import { knowsListing, previousSession } from "../runtime/earlier-sessions.ts";
+import { type ResolvedBackfill, resolveBackfill } from "../runtime/resolve-backfill.ts";
 import { releaseRunLock, resumeRunLocks } from "../runtime/run-lock.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import {
-  namedFiles,
-  type ReadHistoryFile,
-  readHistoryFile,
-  readStoredBackfill,
-  type StoredBackfill,
-  unnamedFiles,
-} from "../runtime/stored-backfill.ts";
+import { readStoredBackfill, type StoredBackfill } from "../runtime/stored-backfill.ts";
 import { measureBackfill } from "./backfill-metrics.ts";
-import {
-  addFiles,
-  backfillOutcomes,
-  checkReportedFiles,
-  type NamedHistory,
-  NOTHING_NAMED,
-} from "./backfill-outcomes.ts";
+import { backfillOutcomes, checkReportedFiles } from "./backfill-outcomes.ts";
 import { describeBackfill } from "./describe-backfill.ts";
+import { hasDoubtful, judgeAnswers } from "./doubt-answers.ts";
 import { keepListings } from "./keep-listings.ts";
 import { nextRound } from "./plan-redrive.ts";
 import { upstreamOf } from "./summarise-session.ts";
 
-/** Files that are read, or objects that are removed, at the same time. */
+/** Objects that are removed at the same time. */
 const AT_ONCE = 4;
 
 /** What summarising a backfill needs. */
@@ -61,34 +55,49 @@ export async function summariseBackfill(
   const subject = spanName(span);
   if (run !== undefined) await resumeRunLocks(store, [subject], run.id, clock);
   const stored = await readStoredBackfill(store, span);
-  const { named, added } = await readNamed(store, stored);
-  checkReportedFiles(event, [...named.batches, ...added]);
+  const resolved = await resolveBackfill(store, stored);
+  checkReportedFiles(event, [...(stored.record?.batches ?? []), ...resolved.added]);
 
-  const outcomes = backfillOutcomes(named, event);
+  const isNamed = event.metadata.source === SYMBOL_SOURCES.event;
+  const isOfMarket = !isNamed || (stored.record !== undefined && stored.record.symbols.source !== SYMBOL_SOURCES.event);
+  const asked = new Set(event.symbolBatches.flatMap(({ symbols }) => symbols));
+  const unjudged = { outcomes: backfillOutcomes(resolved, event, isOfMarket), unjudged: resolved.unjudged };
+  const isOfThisRun = stored.record?.startedAt === event.startedAt;
+  const foundBars = isOfThisRun && stored.record?.foundBars === true;
+  const reference = isNamed || !hasDoubtful(unjudged) ? undefined : await referenceOf(calendar, runtime);
+  const outcomes = judgeAnswers({
+    ...{ ...unjudged, span, asked, foundBars, reference, isOfList: !isNamed },
+    ...{ listed: event.metadata.totalSymbols, now: clock.now() },
+  });
+  const batches = namedBatches(resolved, stored, outcomes);
   const counts = countOutcomes(outcomes);
+  const { finished } = event.metadata;
+  const gotBars = foundBars || outcomes.some(({ symbol, bars }) => resolved.unjudged.has(symbol) && bars > 0);
   const record: BackfillRecord = {
     version: 1,
     from: span.from,
     to: span.to,
-    status: backfillStatus(counts, event.metadata.finished),
+    status: backfillStatus(countOutcomes(outcomes.filter(({ byName }) => byName === undefined)), finished),
     startedAt: event.startedAt,
     // A round that stores nothing makes nothing newer: a run since then stands as it does.
-    finishedAt: (added.length === 0 ? stored.record?.finishedAt : undefined) ?? new Date(clock.now()).toISOString(),
-    source: named.source,
+    finishedAt:
+      (resolved.added.length === 0 ? stored.record?.finishedAt : undefined) ?? new Date(clock.now()).toISOString(),
+    ...(gotBars && { foundBars: true }),
+    source: batches.length === 0 ? null : resolved.source,
     upstream: upstreamOf(event),
     symbols: listingOf(event, stored.record, outcomes.length),
     counts,
-    rows: named.batches.reduce((rows, batch) => rows + batch.rows, 0),
+    rows: batches.reduce((rows, batch) => rows + batch.rows, 0),
     leftOut: outcomes.reduce((rows, report) => rows + report.leftOut, 0),
-    days: named.days,
-    batches: named.batches,
+    days: resolved.days,
+    batches,
     outcomes,
   };
   const key = backfillKey(span);
   await store.replace(key, new TextEncoder().encode(`${JSON.stringify(record)}\n`), stored.version);
 
-  const asked = new Set(event.symbolBatches.flatMap(({ symbols }) => symbols));
-  const isUnfinished = outcomes.some(({ symbol, outcome }) => !isFinal(outcome) && asked.has(symbol));
+  // Of the whole list what is unfinished was asked for, or was thought to stand until now.
+  const isUnfinished = outcomes.some(({ symbol, outcome }) => !isFinal(outcome) && (!isNamed || asked.has(symbol)));
   const redrive = isUnfinished ? nextRound(event, run && { ...run, upstream: record.upstream }) : null;
   if (redrive === null) {
     measureBackfill(record, metrics);
@@ -96,11 +105,14 @@ export async function summariseBackfill(
     await unlessTrouble(runtime, subject, () => removeLeftovers(store, record));
     if (run !== undefined) await unlessTrouble(runtime, subject, () => releaseRunLock(store, subject, run.id, clock));
   }
+  // A symbol that was asked for by name is what this run was about, whatever it says of the market.
+  const isShort = outcomes.some(({ symbol, outcome }) => !isFinal(outcome) && asked.has(symbol));
+  const status = record.status === BACKFILL_STATUSES.complete && isShort ? BACKFILL_STATUSES.partial : record.status;
   const message = describeBackfill(record, { redrive, where: store.locate(key) });
-  logger.info(message, { backfill: subject, status: record.status, rows: record.rows, ...counts });
+  logger.info(message, { backfill: subject, status, rows: record.rows, ...counts });
   return {
     backfill: { from: span.from, to: span.to },
-    status: record.status,
+    status,
     storeUrl: store.url,
     s3Key: key,
     totalSymbols: record.symbols.total,
@@ -111,32 +123,24 @@ export async function summariseBackfill(
   };
 }
 
-/**
- * What the record and the files that it does not name say together. Only those are read, a few at a time; all of them where
- * one that is named is gone, as nothing else tells what the others hold.
- */
-async function readNamed(
-  store: ObjectStore,
-  stored: StoredBackfill,
-): Promise<{ readonly named: NamedHistory; readonly added: readonly HistoryFileEntry[] }> {
-  const { record } = stored;
-  const isWhole = record !== undefined && namedFiles(stored).length === record.batches.length;
-  const toRead = isWhole ? unnamedFiles(stored) : stored.files;
-  const read = await pLimit(AT_ONCE).map(toRead, (file) => readHistoryFile(store, file));
-  const files = read.filter((file): file is ReadHistoryFile => file !== undefined);
-  const named = addFiles(isWhole ? record : { ...NOTHING_NAMED, outcomes: withoutFiles(record) }, files);
-  return { named, added: files.map(({ entry }) => entry) };
+/** The newest run of a list that has bars; undefined where none is stored. */
+async function referenceOf(
+  calendar: TradingCalendar,
+  runtime: Pick<Runtime, "store" | "logger" | "clock">,
+): Promise<RunSummary | undefined> {
+  const latest = calendar.lastFinishedTradingDay(runtime.clock.now());
+  const newest = await previousSession(addDays(latest, 1), calendar, runtime);
+  return newest !== undefined && knowsListing(newest) ? newest : undefined;
 }
 
-/** The outcomes of a record whose files are read again: until one is found to have a symbol, it is unfinished. */
-function withoutFiles(record: BackfillRecord | undefined): BackfillRecord["outcomes"] {
-  return (record?.outcomes ?? []).map(({ symbol, outcome, reason }) => ({
-    symbol,
-    ...(isFinal(outcome)
-      ? { outcome: "failed" as const, reason: "its stored file is gone" }
-      : { outcome, ...(reason !== undefined && { reason }) }),
-    ...{ bars: 0, first: null, last: null, leftOut: 0 },
-  }));
+/** The files that the record named before, and those in which an outcome stands. */
+function namedBatches(
+  { batches }: ResolvedBackfill,
+  { record }: StoredBackfill,
+  outcomes: readonly RecordedReport[],
+): HistoryFileEntry[] {
+  const needed = new Set([...(record?.batches ?? []), ...outcomes].map(({ batchNumber }) => batchNumber));
+  return batches.filter(({ batchNumber }) => needed.has(batchNumber));
 }
 
 /** A run of a few named symbols says nothing about listings: what a run of the whole list knew stands. */

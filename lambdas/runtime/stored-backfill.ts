@@ -1,6 +1,6 @@
 import type { BackfillRecord, HistoryFileEntry } from "../../domain/backfill.ts";
 import type { DateSpan } from "../../domain/date-span.ts";
-import { InvalidInputError } from "../../domain/errors.ts";
+import { InvalidInputError, StoredFileError } from "../../domain/errors.ts";
 import { backfillKey, historyFilesPrefix, parseHistoryKey } from "../../domain/object-keys.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
 import { parseBackfillRecord } from "../../domain/parse-backfill-record.ts";
@@ -46,6 +46,22 @@ export async function readStoredBackfill(store: ObjectStore, span: DateSpan): Pr
     version: stored?.version,
     files: files.toSorted((left, right) => left.batchNumber - right.batchNumber),
   };
+}
+
+/**
+ * The files that the record names and that are gone.
+ * @throws StoredFileError where one has another size than the record says: it was changed, and what it holds is unknown.
+ */
+export function goneFiles({ record, files }: Pick<StoredBackfill, "record" | "files">): HistoryFileEntry[] {
+  const sizes = new Map(files.map(({ key, bytes }) => [key, bytes]));
+  const named = record?.batches ?? [];
+  const changed = named.find(({ key, bytes }) => (sizes.get(key) ?? bytes) !== bytes);
+  if (changed !== undefined) {
+    throw new StoredFileError(
+      `${changed.key} has ${sizes.get(changed.key)} bytes, but the backfill's record names ${changed.bytes}; restore it, or delete it and run the backfill again: its symbols are asked for again then`,
+    );
+  }
+  return named.filter(({ key }) => !sizes.has(key));
 }
 
 /** The files that the record names and that are still there, as far as a listing can tell. */

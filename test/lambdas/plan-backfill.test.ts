@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import type { BackfillEvent, BackfillRecord, HistoryBatchResult, RecordedReport } from "../../domain/backfill.ts";
 import { countOutcomes, NOTHING_ASKED } from "../../domain/batch.ts";
 import type { DateSpan } from "../../domain/date-span.ts";
-import { InvalidInputError } from "../../domain/errors.ts";
-import { backfillKey, backfillLockKey, historyKey } from "../../domain/object-keys.ts";
+import { InvalidInputError, StoredFileError } from "../../domain/errors.ts";
+import { backfillKey, backfillLockKey, historyKey, pendingKey } from "../../domain/object-keys.ts";
 import { createTradingCalendar } from "../../domain/trading-calendar.ts";
 import { encodeHistoryFile } from "../../lambdas/runtime/history-file-writer.ts";
 import type { Environment } from "../../lambdas/runtime/runtime.ts";
@@ -20,8 +20,13 @@ const NONE = { bars: 0, first: null, last: null, leftOut: 0 };
 function setUp(symbols: readonly string[], environment: Environment = {}) {
   const header = "ASX code,Company name,GICs industry group,Listing date,Market Cap";
   const file = [header, ...symbols.map((code) => `${code},${code},Banks,01/02/2003,5`)].join("\n");
-  const answers = { status: 200 };
-  const runtime = createTestRuntime({ fetch: async () => new Response(file, answers) });
+  const answers = { status: 200, asked: 0 };
+  const runtime = createTestRuntime({
+    fetch: async () => {
+      answers.asked += 1;
+      return new Response(file, { status: answers.status });
+    },
+  });
   const addresses = { ASX_DIRECTORY_URL: "https://current.test/file", ASX_OLDER_DIRECTORY_URL: "https://older.test/f" };
   const settings = { ...addresses, ...environment };
   const config = parseSymbolUpdaterEnvironment(settings);
@@ -144,19 +149,76 @@ describe("the plan of a backfill that has begun", () => {
     expect((await plan()).symbolBatches).toEqual([{ symbols: ["CBA"], batchNumber: 4 }]);
   });
 
-  it("asks again for the symbols of a file without a single bar, be it named or not", async () => {
+  it("leaves out symbols without a bar as well, be their file named or not", async () => {
     const { plan, storeFile, storeRecord } = setUp(["ANZ", "BHP", "CBA"]);
     await storeRecord(SPAN, [await storeFile(SPAN, 0, [], ["ANZ"]), await storeFile(SPAN, 1, ["BHP"], [])]);
     await storeFile(SPAN, 2, [], ["CBA"]);
-    expect((await plan()).symbolBatches).toEqual([{ symbols: ["ANZ", "CBA"], batchNumber: 3 }]);
+    expect((await plan()).symbolBatches).toEqual([]);
   });
 
-  it("asks again for the symbols of a named file that is gone", async () => {
+  it("asks again for symbols whose answers are doubted, whichever file says the same", async () => {
+    const { plan, storeFile, storeRecord } = setUp(["ANZ", "BHP", "CBA"]);
+    const doubted: RecordedReport = { ...NONE, symbol: "ANZ", outcome: "failed", doubtedSince: "2024-05-31T09:40:00Z" };
+    await storeRecord(SPAN, [await storeFile(SPAN, 1, ["BHP"], [])], [doubted]);
+    await storeFile(SPAN, 2, [], ["ANZ", "CBA"]);
+    expect((await plan()).symbolBatches).toEqual([{ symbols: ["ANZ"], batchNumber: 3 }]);
+  });
+
+  it("asks again for the symbols of a named file that is gone, those that the list has no more with them, and says so", async () => {
     const { plan, storeFile, storeRecord, store } = setUp(["BHP", "CBA"]);
-    const gone = await storeFile(SPAN, 0, ["CBA"], []);
+    const gone = await storeFile(SPAN, 0, ["CBA", "OLD"], []);
     await storeRecord(SPAN, [gone, await storeFile(SPAN, 1, ["BHP"], [])]);
     await store.remove(gone.entry.key);
-    expect((await plan()).symbolBatches).toEqual([{ symbols: ["CBA"], batchNumber: 2 }]);
+    const { symbolBatches, metadata } = await plan();
+    expect(symbolBatches).toEqual([{ symbols: ["CBA", "OLD"], batchNumber: 2 }]);
+    expect(metadata).toMatchObject({
+      ...{ totalSymbols: 3, finished: 1 },
+      warnings: [`${gone.entry.key} is gone: the symbols are asked for again`],
+    });
+    expect((await plan({ symbols: ["BHP"] })).symbolBatches).toEqual([]);
+  });
+
+  it("refuses a named file of another size before any request, and gives the lock back", async () => {
+    const { plan, storeFile, storeRecord, store, answers } = setUp(["BHP"]);
+    const { entry, outcomes } = await storeFile(SPAN, 0, ["BHP"], []);
+    await storeRecord(SPAN, [{ entry: { ...entry, bytes: entry.bytes + 1 }, outcomes }]);
+    const run = { attempt: 1, upstream: NOTHING_ASKED };
+    await expect(plan({ run: { ...run, id: "one" } })).rejects.toThrow(StoredFileError);
+    await expect(plan({ run: { ...run, id: "two" } })).rejects.toThrow(
+      `${entry.key} has ${entry.bytes} bytes, but the backfill's record names ${entry.bytes + 1}; restore it, or delete it`,
+    );
+    expect(answers.asked).toBe(0);
+    await store.remove(entry.key);
+    expect((await plan({ run: { ...run, id: "three" } })).symbolBatches).toHaveLength(1);
+  });
+
+  it("asks again for what a file has besides bars that are stored twice: such a file is not read", async () => {
+    const { plan, storeFile, storeRecord } = setUp(["ANZ", "BHP", "CBA", "NAB"]);
+    await storeRecord(SPAN, [await storeFile(SPAN, 0, ["BHP"], [])]);
+    await storeFile(SPAN, 1, ["ANZ", "BHP"], ["CBA"]);
+    await storeFile(SPAN, 2, ["CBA", "NAB"], []);
+    expect((await plan()).symbolBatches).toEqual([{ symbols: ["ANZ"], batchNumber: 3 }]);
+  });
+
+  it("takes along what is pending of symbols that the list has no more", async () => {
+    const { plan, storeFile, store } = setUp(["BHP", "CBA"]);
+    await storeFile(SPAN, 0, ["BHP"], ["XYZ"]);
+    for (const symbol of ["CBA", "OLD", "XYZ"]) await store.put(pendingKey({ ...SPAN, symbol }), new Uint8Array([1]));
+    expect((await plan()).symbolBatches).toEqual([{ symbols: ["CBA", "OLD"], batchNumber: 1 }]);
+    expect((await plan({ symbols: ["CBA"] })).symbolBatches).toEqual([{ symbols: ["CBA"], batchNumber: 1 }]);
+  });
+
+  it("keeps what an earlier round of its run left, though the list has it no more", async () => {
+    const { plan, storeFile, storeRecord } = setUp(["BHP"]);
+    const failed = { ...NONE, outcome: "failed" as const };
+    const left: RecordedReport[] = [
+      { ...failed, symbol: "OLD" },
+      { ...failed, symbol: "TYP", byName: true },
+    ];
+    await storeRecord(SPAN, [await storeFile(SPAN, 0, ["BHP"], [])], left);
+    const run = { id: "one", upstream: NOTHING_ASKED };
+    expect((await plan({ run: { ...run, attempt: 1 } })).symbolBatches).toEqual([]);
+    expect((await plan({ run: { ...run, attempt: 2 } })).symbolBatches).toEqual([{ symbols: ["OLD"], batchNumber: 1 }]);
   });
 
   it("leaves out what a backfill of a longer span has, and not what one of a shorter has", async () => {

@@ -103,7 +103,7 @@ describe("the record of a backfill", () => {
     const { fetched, summarise, record, store } = setUp();
     const digest = await summarise([await fetched(0, ["CBA", "BHP"], { XYZ: "notFound" }), await fetched(1, ["NAB"])]);
     expect(record()).toEqual({
-      ...{ version: 1, ...SPAN, status: "complete", source: "stand-in", rows: 6, leftOut: 0 },
+      ...{ version: 1, ...SPAN, status: "complete", source: "stand-in", rows: 6, leftOut: 0, foundBars: true },
       ...{ startedAt: "2024-05-31T09:00:00.000Z", finishedAt: "2024-05-31T09:30:00.000Z" },
       upstream: { ...NOTHING_ASKED, requests: 20 },
       symbols: { total: 4, s3Key: LISTED.s3Key, source: "asx-directory", warnings: [] },
@@ -229,14 +229,14 @@ describe("the record of a backfill", () => {
     expect(record()).toMatchObject({ status: "complete", outcomes: [{ symbol: "BHP" }] });
   });
 
-  it("lets the answer of a file with bars stand for a symbol of one without any", async () => {
+  it("has bars of a symbol rather than an earlier answer without any", async () => {
     const { fetched, summarise, record } = setUp();
     await summarise([await fetched(0, [], { BHP: "notFound", XYZ: "notFound" }), await fetched(1, ["CBA"])]);
     await summarise([await fetched(2, ["BHP"], { XYZ: "notFound" })], { finished: 1 });
     expect(record().outcomes.map(({ symbol, outcome, batchNumber }) => [symbol, outcome, batchNumber])).toEqual([
       ["BHP", "fetched", 2],
       ["CBA", "fetched", 1],
-      ["XYZ", "notFound", 2],
+      ["XYZ", "notFound", 0],
     ]);
   });
 
@@ -247,7 +247,7 @@ describe("the record of a backfill", () => {
     await summarise([], { finished: 1, source: "event" });
     expect(record()).toMatchObject({ status: "partial", rows: 2, days: { "2024-05-27": 1, "2024-05-29": 1 } });
     expect(record().outcomes).toEqual([
-      without("BHP", "failed", "its stored file is gone"),
+      without("BHP", "failed", `its file ${historyKey({ ...SPAN, batchNumber: 0 })} is gone`),
       { ...fetchedOf("CBA"), batchNumber: 1 },
     ]);
   });
@@ -309,14 +309,19 @@ describe("the summary of a backfill", () => {
     expect(store.objects.has(backfillKey(SPAN))).toBe(false);
   });
 
-  it("does not name a file in which nothing is new, and refuses bars that are stored twice", async () => {
+  it("does not name a file in which nothing is new, nor one with bars that are stored twice", async () => {
     const { fetched, summarise, record } = setUp();
     await fetched(0, ["BHP", "CBA"]);
     await fetched(1, ["CBA"]);
     await summarise([], { finished: 2 });
     expect(record()).toMatchObject({ rows: 4, batches: [{ batchNumber: 0 }] });
     await fetched(2, ["CBA", "NAB"]);
-    await expect(summarise([], { finished: 2 })).rejects.toThrow("CBA is stored twice");
+    await summarise([], { finished: 3 });
+    const reason = `its file ${historyKey({ ...SPAN, batchNumber: 2 })} has bars of CBA too, which another file has: it is not read`;
+    expect(record()).toMatchObject({ status: "partial", rows: 4, batches: [{ batchNumber: 0 }] });
+    expect(record().outcomes.at(-1)).toEqual(without("NAB", "failed", reason));
+    await summarise([await fetched(3, ["NAB"])], { finished: 2 });
+    expect(record()).toMatchObject({ status: "complete", rows: 6, batches: [{ batchNumber: 0 }, { batchNumber: 3 }] });
   });
 
   it("refuses files of different sources", async () => {
