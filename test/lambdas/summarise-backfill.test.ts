@@ -222,6 +222,61 @@ describe("the record of a backfill", () => {
     expect(record()).toMatchObject({ status: "partial", counts: { fetched: 3, failed: 1 } });
   });
 
+  it("of the market stays whole where a symbol that was asked for by name alone fails, and its message tells of it", async () => {
+    const { fetched, summarise, record } = setUp();
+    await summarise([await fetched(0, ["BHP", "CBA"])]);
+    const failed = { ...without("NEW", "failed", "NEW had trouble"), byName: true };
+    for (const batchNumber of [1, 2]) {
+      const digest = await summarise([await fetched(batchNumber, [], { NEW: "failed" })], { source: "event" });
+      expect(digest).toMatchObject({ status: "partial", counts: { fetched: 2, failed: 1 } });
+      expect(digest.message).toContain("unfinished, which says nothing of the market: NEW.");
+      expect(record()).toMatchObject({ status: "complete", counts: { failed: 1 } });
+      expect(record().outcomes.at(-1)).toEqual(failed);
+    }
+    await summarise([await fetched(3, ["NEW"])], { source: "event" });
+    expect(record()).toMatchObject({ status: "complete", counts: { fetched: 3, failed: 0 } });
+  });
+
+  it("of the market is partial where a symbol of its list fails again when it is named, or the list has a named one", async () => {
+    const { fetched, summarise, record } = setUp();
+    await summarise([await fetched(0, ["BHP"], { CBA: "failed" })]);
+    await summarise([await fetched(1, [], { CBA: "failed", NEW: "failed" })], { source: "event" });
+    expect(record().outcomes.map(({ symbol, byName }) => [symbol, byName])).toEqual([
+      ["BHP", undefined],
+      ["CBA", undefined],
+      ["NEW", true],
+    ]);
+    expect(record().status).toBe("partial");
+    await summarise([await fetched(2, ["CBA"], { NEW: "failed" })], { finished: 1 });
+    expect(record().status).toBe("partial");
+    expect(record().outcomes.at(-1)).toEqual(without("NEW", "failed", "NEW had trouble"));
+  });
+
+  it("of doubted answers is the same when it is written again, as its answer was lost", async () => {
+    const { fetched, summarise, store, runtime } = setUp();
+    await takeRunLock(store, NAME, { run: "one" }, { clock: runtime.clock, expiresAfterMs: 1_000 });
+    const unknown = { XXA: "notFound", XXB: "notFound", XXC: "notFound" } as const;
+    const batches = [await fetched(0, ["BHP"], { XXA: "notFound" }), await fetched(1, [], unknown)];
+    const digest = await summarise(batches, { run: RUN });
+    expect(digest).toMatchObject({
+      status: "partial",
+      counts: { fetched: 1, failed: 3 },
+      redrive: { waitSeconds: 120 },
+    });
+    const before = new TextDecoder().decode(store.objects.get(backfillKey(SPAN)));
+    expect(await summarise(batches, { run: RUN })).toEqual(digest);
+    expect(new TextDecoder().decode(store.objects.get(backfillKey(SPAN)))).toBe(before);
+  });
+
+  it("judges the files of a run that was killed as well, and has their symbols asked for again", async () => {
+    const { fetched, summarise, store, runtime, record } = setUp();
+    await takeRunLock(store, NAME, { run: "one" }, { clock: runtime.clock, expiresAfterMs: 1_000 });
+    await fetched(0, ["BHP"], { XXA: "notFound", XXB: "notFound", XXC: "notFound" });
+    const digest = await summarise([], { run: RUN, finished: 4 });
+    expect(digest).toMatchObject({ status: "partial", redrive: { run: { attempt: 2 } } });
+    expect(record()).toMatchObject({ rows: 2, batches: [{ batchNumber: 0 }], counts: { fetched: 1, failed: 3 } });
+  });
+
   it("lets go of an unfinished symbol that a later plan of the list has no more", async () => {
     const { fetched, summarise, record } = setUp();
     await summarise([await fetched(0, ["BHP"], { GON: "failed" })]);
