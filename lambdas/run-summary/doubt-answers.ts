@@ -1,6 +1,6 @@
 /** Whether the answers of a backfill without a bar are believed: a provider's bad hour is not to stand for good. */
 import type { RecordedReport } from "../../domain/backfill.ts";
-import { isFinal } from "../../domain/batch.ts";
+import { isFinal, type SymbolBatch } from "../../domain/batch.ts";
 import { contains, type DateSpan } from "../../domain/date-span.ts";
 import type { RunSummary } from "../../domain/run-summary.ts";
 import { unfinishedReport } from "../runtime/resolve-backfill.ts";
@@ -23,8 +23,8 @@ export interface AnswersToJudge {
   readonly outcomes: readonly RecordedReport[];
   /** Symbols whose outcome no summary has judged yet. */
   readonly unjudged: ReadonlySet<string>;
-  /** Symbols that were asked for in this round. */
-  readonly asked: ReadonlySet<string>;
+  /** The batches of this round. */
+  readonly symbolBatches: readonly SymbolBatch[];
   /** Whether the market was asked for, and not only symbols named by hand: their answers alone tell of no fault. */
   readonly isOfList: boolean;
   /** Symbols of the list. */
@@ -47,20 +47,18 @@ export function hasDoubtful({ outcomes, unjudged }: Pick<AnswersToJudge, "outcom
  * first doubt. What an earlier summary let stand stands.
  */
 export function judgeAnswers(answers: AnswersToJudge): RecordedReport[] {
-  const { unjudged, asked, isOfList, now } = answers;
+  const { unjudged, isOfList, now } = answers;
   const reasonOf = reasonToDoubt(answers);
+  const numbers = new Set(answers.symbolBatches.map(({ batchNumber }) => batchNumber));
   return answers.outcomes.map((report) => {
     const { doubtedSince, ...plain } = report;
     if (!unjudged.has(report.symbol) || !isWithoutBar(report)) return report;
-    // An answer that a killed run left behind may be as old as the first one.
-    const isSameLater =
-      doubtedSince !== undefined && asked.has(report.symbol) && now - Date.parse(doubtedSince) >= STANDS_AFTER_MS;
-    if (isSameLater) return plain;
-    const reason =
-      reasonOf(report) ??
-      (doubtedSince !== undefined && !(isOfList && asked.has(report.symbol))
-        ? "its answer was doubted before"
-        : undefined);
+    // A file that no record names may be of the run that was doubted first.
+    const isNewer = report.batchNumber !== undefined && numbers.has(report.batchNumber);
+    const wasDoubted = doubtedSince !== undefined;
+    if (wasDoubted && isNewer && now - Date.parse(doubtedSince) >= STANDS_AFTER_MS) return plain;
+    const isOpen = wasDoubted && !(isOfList && isNewer);
+    const reason = reasonOf(report) ?? (isOpen ? "its answer was doubted before" : undefined);
     if (reason === undefined) return plain;
     return {
       ...unfinishedReport(report.symbol, "failed", `${reason}: ${report.outcome} is not believed yet; ${ADVICE}`),
@@ -73,8 +71,9 @@ export function judgeAnswers(answers: AnswersToJudge): RecordedReport[] {
 type ReasonOf = (report: RecordedReport) => string | undefined;
 
 function reasonToDoubt(answers: AnswersToJudge): ReasonOf {
-  const { outcomes, unjudged, asked, isOfList } = answers;
+  const { outcomes, unjudged, isOfList } = answers;
   if (!isOfList) return () => undefined;
+  const asked = new Set(answers.symbolBatches.flatMap(({ symbols }) => symbols));
   const open = outcomes.filter(
     (report) => report.doubtedSince !== undefined || (unjudged.has(report.symbol) && isWithoutBar(report)),
   );

@@ -66,7 +66,7 @@ export async function summariseBackfill(
   const foundBars = isOfThisRun && stored.record?.foundBars === true;
   const reference = isNamed || !hasDoubtful(unjudged) ? undefined : await referenceOf(calendar, runtime);
   const outcomes = judgeAnswers({
-    ...{ ...unjudged, span, asked, foundBars, reference, isOfList: !isNamed },
+    ...{ ...unjudged, span, symbolBatches: event.symbolBatches, foundBars, reference, isOfList: !isNamed },
     ...{ listed: event.metadata.totalSymbols, now: clock.now() },
   });
   const batches = namedBatches(resolved, stored, outcomes);

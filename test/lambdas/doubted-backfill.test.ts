@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
 import type { BackfillPlan } from "../../domain/backfill.ts";
 import { findGaps } from "../../lambdas/symbol-updater/find-gaps.ts";
+import type { Delivery } from "../../sandbox/server.ts";
 import { createSimulatedClock } from "../../sandbox/simulated-clock.ts";
 import { type BackfillRounds, runBackfill } from "../support/backfill-rounds.ts";
 import { recordOf } from "../support/history-contents.ts";
 import { createMemoryStore } from "../support/memory-store.ts";
 import { fetchedReport, storeSummary } from "../support/stored-summary.ts";
+import { failing } from "../support/test-fetcher.ts";
 import { createSimulatedRuntime, EVENING } from "../support/test-runtime.ts";
 import { createTinyMarket, sandboxFetch } from "../support/tiny-market.ts";
 
@@ -13,25 +15,25 @@ const SPAN = { from: "2024-05-13", to: "2024-05-31" };
 const HOUR_MS = 3_600_000;
 const NAMES = Array.from({ length: 40 }, (_, index) => `S${String(index).padStart(2, "0")}`);
 
+/** A run, with what its provider is like. */
+interface RunWorld extends Partial<BackfillRounds> {
+  readonly without?: readonly string[];
+  readonly empty?: readonly string[];
+  readonly delivery?: Delivery;
+}
+
 /** Backfills of a market of forty symbols, in one store, each so many hours after the evening of the span's last date. */
 function setUp(listed: readonly string[] = NAMES) {
   const store = createMemoryStore();
   /** Runs one; `without` are the symbols that the provider knows not, `empty` those that it has no rows of. */
-  async function run(
-    afterHours: number,
-    {
-      without = [],
-      empty = [],
-      ...rounds
-    }: Partial<BackfillRounds> & Partial<Record<"without" | "empty", readonly string[]>> = {},
-  ) {
+  async function run(afterHours: number, { without = [], empty = [], delivery, ...rounds }: RunWorld = {}) {
     const clock = createSimulatedClock(Date.parse(EVENING) + afterHours * HOUR_MS);
     const header = '"ASX code","Company name","GICs industry group","Listing date","Market Cap"';
     const lines = listed.map((symbol) => `"${symbol}","${symbol} LIMITED","Materials","01/02/2003",1000`);
     const known = [...new Set([...NAMES, ...listed])].filter((symbol) => !without.includes(symbol));
     const bars = known.map((symbol) => [symbol, empty.includes(symbol) ? {} : { "2024-05-16": {}, "2024-05-31": {} }]);
     const market = createTinyMarket({ directory: [header, ...lines].join("\n"), bars: Object.fromEntries(bars) });
-    const upstream = sandboxFetch(market, clock.now);
+    const upstream = sandboxFetch(market, clock.now, delivery);
     const runtime = createSimulatedRuntime({ clock, fetch: upstream.fetch, store });
     const plans: BackfillPlan[] = [];
     const digest = await clock.run(() =>
@@ -83,6 +85,16 @@ describe("answers without a bar, on a store without a run", () => {
     const whole = record();
     expect(await run(23, { without: half })).toMatchObject({ digest: { status: "complete" }, asked: [0], charts: 0 });
     expect(record()).toMatchObject({ batches: whole.batches, outcomes: whole.outcomes });
+  });
+
+  it("are doubted still where the symbols cannot be asked again, be it a day later", async () => {
+    const { run, record } = setUp();
+    const without = NAMES.slice(0, 20);
+    await run(0, { without });
+    const { digest } = await run(21, { without, delivery: failing(503) });
+    expect(digest).toMatchObject({ status: "partial", counts: { fetched: 20, notFound: 0, failed: 20 } });
+    expect(record().outcomes[0]).toMatchObject({ symbol: "S00", doubtedSince: expect.any(String) });
+    expect((await run(23, { without })).digest).toMatchObject({ status: "complete", counts: { notFound: 20 } });
   });
 
   it("of a third of the list stand at once, be they a batch's all, and are never asked for again", async () => {
