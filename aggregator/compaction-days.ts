@@ -9,10 +9,11 @@ import type { HistoryFiles, ReadyHistoryFile } from "./history-files.ts";
 import { datesThatMayRepeat, historyOfDays } from "./history-plan.ts";
 import type { StoredBackfill } from "./history-record.ts";
 import { sourceSums } from "./history-sums.ts";
+import { type CopiedDate, copiesBeside, newestCopies, withGone } from "./leftover-copies.ts";
 import type { BadFile } from "./local-files.ts";
 import type { RawFiles, ReadyFile } from "./raw-files.ts";
 import type { ReadPlan, ReadSources, ReadyCurated } from "./read-plan.ts";
-import { newestCopies, type StoredDay, storedDays } from "./stored-days.ts";
+import { isStandIn, type StoredDay, storedDays } from "./stored-days.ts";
 
 /** A date that can be compacted: what it holds, and where its bars are. */
 export interface SourceDay extends ContentDay {
@@ -23,6 +24,8 @@ export interface SourceDay extends ContentDay {
   readonly raw: readonly ReadyFile[];
   /** The backfills that have bars of it; none where a compacted file is read instead. */
   readonly backfills: readonly StoredBackfill[];
+  /** A compacted file that is read beside them: it alone holds some of the bars. */
+  readonly beside: CuratedFile | undefined;
 }
 
 /** The dates of a catalog, as far as they can be compacted. */
@@ -63,15 +66,22 @@ export async function sourceDays(
   const { ready, bad: unreadable } = await raw.ready(rest.flatMap(({ files }) => files));
   const wanted = new Set(rest.flatMap(({ backfills }) => backfills));
   const historyFiles = await history.ready([...wanted].flatMap(({ files }) => files));
-  const unreadableDays = [...unreadable, ...unreadableHistory(rest, historyFiles.bad)];
-  bad.push(...unreadableDays);
-  const isBad = new Set(unreadableDays.map(({ date }) => date));
+  const badOf = Map.groupBy([...unreadable, ...unreadableHistory(rest, historyFiles.bad)], ({ date }) => date);
   const readyOf = Map.groupBy(ready, ({ date }) => date);
-  for (const { date, files, backfills, curated } of rest) {
-    if (files.length === 0 && backfills.length === 0) {
-      for (const { key } of curated)
-        bad.push({ date, key, reason: "it cannot be read, and nothing else holds the date" });
-    } else if (!isBad.has(date)) days.push(newDay(date, readyOf.get(date) ?? [], backfills));
+  for (const day of rest) {
+    const { date, newest } = day;
+    const copy = newest.files.find(isUsable);
+    const badFiles = badOf.get(date) ?? [];
+    const isWhole =
+      badFiles.length === 0 || (copy !== undefined && isStandIn(day, copy, new Set(badFiles.map(({ key }) => key))));
+    if (!isWhole) bad.push(...badFiles);
+    if (newest.gone.length > 0 && copy === undefined) {
+      const reason = "it cannot be read, and nothing else holds the date, or some bars of it";
+      bad.push(...newest.files.map(({ key }) => ({ date, key, reason })));
+    } else if (isWhole) {
+      const beside = newest.gone.length > 0 || badFiles.length > 0 ? copy : undefined;
+      days.push(newDay(day, readyOf.get(date) ?? [], beside));
+    }
   }
   return {
     days: days.sort((left, right) => compareSymbols(left.date, right.date)),
@@ -98,13 +108,16 @@ function unreadableHistory(days: readonly StoredDay[], bad: readonly SkippedFile
 function copiedDay(date: string, curated: readonly CuratedFile[]): SourceDay {
   const copies = curated.toSorted((left, right) => right.rows - left.rows);
   const { sums = "", rows = 0 } = copies[0]?.days[date] ?? {};
-  return { date, sums, least: rows, most: rows, copies, raw: [], backfills: [] };
+  return { date, sums, least: rows, most: rows, copies, raw: [], backfills: [], beside: undefined };
 }
 
-function newDay(date: string, raw: readonly ReadyFile[], backfills: readonly StoredBackfill[]): SourceDay {
-  const rows = [...raw.map((file) => file.rows), ...backfills.map(({ days }) => days[date] ?? 0)];
+function newDay(day: StoredDay, raw: readonly ReadyFile[], beside: CuratedFile | undefined): SourceDay {
+  const { date, backfills, newest } = day;
+  const held = [...raw.map((file) => file.rows), ...backfills.map(({ days }) => days[date] ?? 0)];
+  const rows = [...held, beside?.days[date]?.rows ?? 0];
   const most = rows.reduce((sum, count) => sum + count, 0);
-  return { date, sums: sourceSums(raw, backfills), least: Math.max(0, ...rows), most, copies: [], raw, backfills };
+  const sums = day.sums ?? withGone(sourceSums(raw, backfills), newest.gone);
+  return { date, sums, least: Math.max(0, ...rows), most, copies: [], raw, backfills, beside };
 }
 
 /** Damaged run summaries, and damaged records of backfills for each stored date that they may have bars of. */
@@ -133,9 +146,14 @@ export async function sourceParts(
   const copied = days.filter(({ copies }) => copies.length > 0);
   const wantedOf = Map.groupBy(copied, ({ copies }) => copies[0]);
   const files = [...wantedOf.keys()].filter((file) => file !== undefined);
-  const states = await curated.ready(files);
+  const besides = days.flatMap(({ date, beside }): CopiedDate[] =>
+    beside === undefined ? [] : [{ date, file: beside }],
+  );
+  const states = await curated.ready([...new Set([...files, ...besides.map(({ file }) => file)])]);
   const ready: ReadyCurated[] = [];
-  const unreadable: CuratedFile[] = [];
+  const isUnreadable = ({ key }: CuratedFile): boolean =>
+    "problem" in (states.get(key) ?? { problem: "it is missing" });
+  const unreadable = besides.map(({ file }) => file).filter(isUnreadable);
   for (const file of files) {
     const state = states.get(file.key);
     if (state === undefined || "problem" in state) unreadable.push(file);
@@ -147,5 +165,6 @@ export async function sourceParts(
   if (unreadable.length > 0) return { unreadable };
   const raw = days.flatMap((day) => day.raw);
   const { history } = historyOfDays(days, { ready: historyFiles, bad: [] });
-  return { raw, history, curated: ready, mayRepeat: datesThatMayRepeat(raw, days) };
+  const sources = { raw, history: [...history, ...copiesBeside(besides, states)], curated: ready };
+  return { ...sources, mayRepeat: datesThatMayRepeat(raw, days) };
 }

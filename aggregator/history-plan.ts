@@ -1,5 +1,6 @@
 import { compareSymbols } from "../domain/symbol.ts";
 import type { SkippedFile } from "./coverage.ts";
+import type { CuratedFile } from "./curated-manifest.ts";
 import type { HistoryFileSet, HistoryFiles } from "./history-files.ts";
 import type { StoredBackfill } from "./history-record.ts";
 import type { ReadyFile } from "./raw-files.ts";
@@ -9,6 +10,8 @@ import type { ReadyHistory } from "./read-plan.ts";
 export interface BackfilledDay {
   readonly date: string;
   readonly backfills: readonly StoredBackfill[];
+  /** A compacted file that is read beside them. */
+  readonly beside?: CuratedFile | undefined;
 }
 
 /** What is read of backfills. */
@@ -50,8 +53,9 @@ export function datesThatMayRepeat(raw: readonly ReadyFile[], days: readonly Bac
   const dates = rawDatesThatMayRepeat(raw);
   const hasRaw = new Set(raw.filter(({ rows }) => rows > 0).map(({ date }) => date));
   const mayOverlap = overlapTest();
-  for (const { date, backfills } of days) {
-    if (backfills.length > 0 && (hasRaw.has(date) || mayOverlap(backfills))) dates.add(date);
+  for (const { date, backfills, beside } of days) {
+    if (beside !== undefined) dates.add(date);
+    else if (backfills.length > 0 && (hasRaw.has(date) || mayOverlap(backfills))) dates.add(date);
   }
   return dates;
 }

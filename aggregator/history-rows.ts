@@ -45,12 +45,15 @@ export class RowCounts {
     const rows = new Map<string, number>();
     const unsure = new Set<string>();
     const sums = new Map<string, string>();
-    for (const { date, backfills } of days) {
+    for (const { date, backfills, beside } of days) {
       const files = rawOf.get(date) ?? [];
       const counts = [...files.map((file) => file.rows), ...backfills.map((each) => each.days[date] ?? 0)];
       if (mayRepeat.has(date) || lacking.has(date)) unsure.add(date);
       else rows.set(date, total(counts));
-      if (mayRepeat.has(date) && !lacking.has(date)) sums.set(date, sourceSums(files, backfills));
+      if (mayRepeat.has(date) && !lacking.has(date)) {
+        const copy = beside === undefined ? "" : `${beside.sha256}  ${beside.key}\n`;
+        sums.set(date, sourceSums(files, backfills) + copy);
+      }
     }
     for (const [date, count] of await this.remembered(sums)) {
       rows.set(date, count);

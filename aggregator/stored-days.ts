@@ -1,9 +1,10 @@
 import { compareSymbols } from "../domain/symbol.ts";
-import { type Catalog, isWithin } from "./catalog.ts";
-import { type CuratedFile, curatedPeriod } from "./curated-manifest.ts";
+import { type Catalog, type DateRange, isWithin } from "./catalog.ts";
+import type { CuratedFile } from "./curated-manifest.ts";
 import { type FileSum, fileSumsText, parseFileSums } from "./file-sums.ts";
 import type { StoredBackfill } from "./history-record.ts";
 import { withHistorySums } from "./history-sums.ts";
+import { type NewestCopy, newestCopyOf, standsFor, withGone } from "./leftover-copies.ts";
 import type { WantedFile } from "./local-files.ts";
 import type { RawFiles } from "./raw-files.ts";
 
@@ -14,23 +15,29 @@ export interface StoredDay {
   readonly files: readonly WantedFile[];
   /** The backfills that have bars of it, in order of key. */
   readonly backfills: readonly StoredBackfill[];
-  /** Where all of that is known: what it is made of, in the form of {@link sourceSums}. */
+  /** Where all of that is known: what it is made of, in the form of {@link sourceSums}; with what its newest copy alone holds. */
   readonly sums: string | undefined;
-  /** The compacted files that hold the date just as its raw-data files and backfills are now. */
+  /** The compacted files that hold the date just so. */
   readonly curated: readonly CuratedFile[];
+  /** The newest compacted copy of the date. Where none holds it just so, what this one alone holds is read from it, beside the others. */
+  readonly newest: NewestCopy;
 }
+
+const NO_COPY: NewestCopy = { files: [], gone: [] };
 
 /** The dates of a catalog that have bars, oldest first. */
 export async function storedDays(catalog: Catalog, raw: RawFiles): Promise<StoredDay[]> {
   const { runs, manifest, unrecorded, range } = catalog;
-  const curated = curatedByDate(manifest?.files ?? []);
+  const curated = curatedByDate(manifest?.files ?? [], range);
+  const newestOf = newestCopyOf(catalog, curated);
   const backfills = backfillsByDate(catalog);
   const days = new Map<string, StoredDay>();
   const add = (date: string, files: readonly WantedFile[], rawSums: string | undefined): void => {
     const having = backfills.get(date) ?? [];
-    const sums = rawSums === undefined ? undefined : withHistorySums(rawSums, having);
+    const newest = newestOf.get(date) ?? NO_COPY;
+    const sums = rawSums === undefined ? undefined : withGone(withHistorySums(rawSums, having), newest.gone);
     const copies = (curated.get(date) ?? []).filter((file) => file.days[date]?.sums === sums);
-    days.set(date, { date, files, backfills: having, sums, curated: copies });
+    days.set(date, { date, files, backfills: having, sums, curated: copies, newest });
   };
   for (const [date, { sums }] of runs) {
     if (sums === "") continue; // the market was closed, or every batch was lost
@@ -45,13 +52,7 @@ export async function storedDays(catalog: Catalog, raw: RawFiles): Promise<Store
     add(date, wanted, areKnown ? fileSumsText(files) : undefined);
   }
   for (const date of backfills.keys()) if (!days.has(date)) add(date, [], "");
-  for (const [date, files] of curated) {
-    if (!isWithin(date, range) || runs.has(date) || days.has(date)) continue;
-    // A record that is there speaks for its dates: bars that it had before are no more.
-    const orphans = files.filter((file) => !catalog.backfills.some(({ key }) => file.days[date]?.sums.includes(key)));
-    const copies = newestCopies(date, orphans);
-    if (copies.length > 0) days.set(date, { date, files: [], backfills: [], sums: undefined, curated: copies });
-  }
+  for (const [date, { gone }] of newestOf) if (gone.length > 0 && !days.has(date)) add(date, [], "");
   return [...days.values()].sort((left, right) => compareSymbols(left.date, right.date));
 }
 
@@ -72,25 +73,37 @@ export function backfillsByDate({
   return byDate;
 }
 
-/**
- * Of compacted files that hold a date, those whose copy is the newest: a date's own file is merged after its year's where
- * they differ, as compaction drops one that is behind.
- */
-export function newestCopies(date: string, files: readonly CuratedFile[]): CuratedFile[] {
-  const holding = files.filter(({ days }) => date in days);
-  const newest = holding.find((file) => curatedPeriod(file) === date) ?? holding[0];
-  return holding.filter(({ days }) => days[date]?.sums === newest?.days[date]?.sums);
-}
-
 /** A summary that names a file twice means one file. */
 function distinctFiles(files: readonly FileSum[]): FileSum[] {
   return [...new Map(files.map((file) => [`${file.key} ${file.sha256}`, file])).values()];
 }
 
-function curatedByDate(files: readonly CuratedFile[]): Map<string, CuratedFile[]> {
+/** Whether a compacted copy of a date holds what of its files cannot be read. */
+export function isStandIn(day: StoredDay, copy: CuratedFile, badKeys: ReadonlySet<string>): boolean {
+  const unreadable = unreadableSums(day, badKeys);
+  return unreadable.length > 0 && standsFor(copy, day.date, unreadable, day.sums);
+}
+
+/** The sums' lines of what a date is read from as far as it cannot be read. */
+function unreadableSums({ files, backfills }: StoredDay, badKeys: ReadonlySet<string>): string[] {
+  const raw = files.filter(({ key }) => badKeys.has(key));
+  const past = backfills.filter((backfill) => backfill.files.some(({ key }) => badKeys.has(key)));
+  // A file that no summary vouches for has no hash that a copy could be known by.
+  const lines = raw.map(({ key, sha256 }) => (sha256 === undefined ? key : fileSumsText([{ key, sha256 }]).trimEnd()));
+  return [...lines, ...past.map((backfill) => withHistorySums("", [backfill]).trimEnd())];
+}
+
+/** The dates of a catalog that only compacted files hold, or hold bars of that stand nowhere else. */
+export function datesWithLeftovers(catalog: Catalog): Set<string> {
+  const newestOf = newestCopyOf(catalog, curatedByDate(catalog.manifest?.files ?? [], catalog.range));
+  return new Set([...newestOf].filter(([, { gone }]) => gone.length > 0).map(([date]) => date));
+}
+
+function curatedByDate(files: readonly CuratedFile[], range: DateRange): Map<string, CuratedFile[]> {
   const byDate = new Map<string, CuratedFile[]>();
   for (const file of files) {
     for (const date of Object.keys(file.days)) {
+      if (!isWithin(date, range)) continue;
       const known = byDate.get(date);
       if (known === undefined) byDate.set(date, [file]);
       else known.push(file);
