@@ -339,7 +339,10 @@ export class Aggregator {
     const seen = await this.#open.reader.look(range, "skip");
     const coverage = this.#open.reader.coverage(seen);
     const standingOf = dayStandings(seen.catalog);
-    const partial = coverage.partial.map((date) => ({ date, symbols: standingOf(date, true).unfinished }));
+    const partial = coverage.partial.map((date) => ({
+      date,
+      symbols: standingOf(date, seen.plan.rows.get(date)).unfinished,
+    }));
     const { missing: days, failed, unrecorded } = coverage;
     const unreadable = coverage.skipped.map((file) => ({
       ...file,

@@ -36,8 +36,9 @@ export function coverageDays({ catalog, plan, calendar, lastSettled }: CoverageQ
   const missing = expected.filter((date) => !stored.has(date) && !runs.has(date));
   const dates = [...stored, ...missing].sort(compareSymbols);
   return dates.map((date) => {
-    const { status, unfinished } = standingOf(date, stored.has(date));
-    return { date, status, rows: plan.rows.get(date) ?? 0, unfinished: unfinished.length };
+    const rows = plan.rows.get(date);
+    const { status, unfinished } = standingOf(date, rows ?? (stored.has(date) ? 0 : undefined));
+    return { date, status, rows: rows ?? 0, unfinished: unfinished.length };
   });
 }
 

@@ -1,6 +1,7 @@
 /** How days stand by runs and backfills together. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Bar } from "../../domain/bar.ts";
+import { historyKey } from "../../domain/object-keys.ts";
 import { type BarStore, barOf, openBarStore } from "../support/bar-store.ts";
 import { putBackfill } from "../support/history-store.ts";
 import { storeSummary } from "../support/stored-summary.ts";
@@ -36,13 +37,34 @@ async function days(): Promise<string[]> {
 }
 
 describe("a day without a run", () => {
-  it("is complete where a complete backfill of the market is over it, bars or none", async () => {
+  it("is complete where a complete backfill of the market is over it and has bars, and failed where it has none", async () => {
     await putBackfill(stored.store, { span: SPAN, batches: [past("BHP", DATES.toSpliced(2, 1))] });
-    expect(await days()).toEqual(["complete", "complete", "complete", "complete"]);
+    expect(await days()).toEqual(["complete", "complete", "failed", "complete"]);
     const { coverage } = await stored.aggregator.loadDateRange("2024-01-02", "2024-01-08");
     expect(coverage.missing).toEqual(["2024-01-08"]);
     expect(coverage.days.map(({ rows }) => rows)).toEqual([1, 1, 0, 1, 0]);
     expect(coverage.unverified).toEqual([]);
+    expect(coverage.isComplete).toBe(false);
+  });
+
+  it("is failed where no file of that backfill can be read", async () => {
+    await putBackfill(stored.store, { span: SPAN, batches: [past("BHP")] });
+    await stored.store.put(historyKey({ ...SPAN, batchNumber: 0 }), new Uint8Array([1]));
+    const { coverage } = await stored.aggregator.loadDateRange(SPAN.from, SPAN.to, { onBadFile: "skip" });
+    expect([coverage.failed, coverage.skipped.length]).toEqual([DATES, 1]);
+    const lacking = await stored.aggregator.missing(SPAN.from, SPAN.to);
+    expect([lacking.failed, lacking.unreadable.map(({ date }) => date)]).toEqual([DATES, [null]]);
+  });
+
+  it("is failed where the market's symbols are settled at last, and it has no bar", async () => {
+    await putBackfill(stored.store, {
+      ...{ span: SPAN, others: { CBA: "failed" } },
+      batches: [past("BHP", DATES.toSpliced(2, 1))],
+    });
+    expect(await days()).toEqual(Array.from(DATES, () => "partial CBA"));
+    const later = { span: { from: DATES[0] ?? "", to: "2024-01-08" }, finishedAt: "2024-06-21T12:00:00.000Z" };
+    await putBackfill(stored.store, { ...later, isNamed: true, batches: [past("CBA", DATES.toSpliced(2, 1))] });
+    expect(await days()).toEqual(["complete", "complete", "failed", "complete"]);
   });
 
   it("is partial where that backfill is, until its symbols are settled by a later one", async () => {
@@ -108,5 +130,17 @@ describe("a day with a run", () => {
     expect((await days())[0]).toBe("partial NAB");
     await putBackfill(stored.store, { span: SPAN, batches: [past("BHP"), past("CBA"), past("NAB")] });
     expect((await days())[0]).toBe("complete");
+  });
+
+  it("that failed has a symbol to fetch again that a later backfill of the market lacks", async () => {
+    await putRun("failed");
+    await putBackfill(stored.store, { span: SPAN, batches: [past("BHP"), past("CBA")] });
+    expect((await days())[0]).toBe("partial NAB");
+  });
+
+  it("that failed stays so where a later backfill of the market has no bar of it", async () => {
+    await putRun("failed");
+    await putBackfill(stored.store, { span: SPAN, batches: [past("BHP", DATES.slice(1))], others: { CBA: "noTrade" } });
+    expect((await days())[0]).toBe("failed");
   });
 });
