@@ -3,6 +3,7 @@ import { shellWord } from "../domain/text.ts";
 import { curatedPeriod, inOrder } from "./curated-manifest.ts";
 import type { CompactionState, CuratedPublisher } from "./curated-publisher.ts";
 import { parseFileSums } from "./file-sums.ts";
+import { countBackfills } from "./leftover-copies.ts";
 
 /** The one file that a date's batches were merged into. */
 export interface MergedDay {
@@ -15,6 +16,8 @@ export interface MergedDay {
   readonly rows: number;
   /** Raw-data files that were merged. */
   readonly batches: number;
+  /** Backfills whose bars of the date were merged. */
+  readonly backfills: number;
   readonly bytes: number;
   readonly sha256: string;
 }
@@ -39,10 +42,11 @@ export async function mergeDay(publisher: CuratedPublisher, date: string): Promi
     if (file === undefined) throw new TypeError("a date's file is there or was built");
     const others = state.manifest.files.filter((each) => !ofDate.includes(each));
     const files = inOrder([...others, file]);
-    return { files, built, result: { file, batches: parseFileSums(day.sums).length } };
+    return { files, built, result: { file, sums: day.sums } };
   });
   const { key, rows, bytes, sha256 } = result.file;
-  return { key, url: store.locate(key), date, rows, batches: result.batches, bytes, sha256 };
+  const counts = { rows, batches: parseFileSums(result.sums).length, backfills: countBackfills(result.sums) };
+  return { key, url: store.locate(key), date, ...counts, bytes, sha256 };
 }
 
 function nothingToMerge({ store }: CuratedPublisher, { catalog }: CompactionState, date: string): DateNotStoredError {

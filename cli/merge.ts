@@ -38,11 +38,18 @@ async function merge({ date, json, ...options }: MergeOptions, terminal: Termina
     terminal,
     async (aggregator) => {
       const merged = await aggregator.mergeDailyBatches(date);
-      const { url, rows, batches, bytes } = merged;
-      const files = `${whole(batches)} ${batches === 1 ? "file" : "files"}`;
-      const text = `ASX ${date}: ${whole(rows)} bars of ${files} in one (${size(bytes)})\nFile: ${url}`;
+      const { url, rows, batches, backfills, bytes } = merged;
+      const text = `ASX ${date}: ${whole(rows)} bars of ${sourcesOf(batches, backfills)} in one (${size(bytes)})\nFile: ${url}`;
       writeLine(terminal.stdout, json === true ? JSON.stringify(merged) : text);
     },
     "interrupted; the batches are as they were, and merging the date again is safe",
   );
+}
+
+/** `4 files and 1 backfill`; of what there is none is not told. */
+function sourcesOf(batches: number, backfills: number): string {
+  const files = `${whole(batches)} ${batches === 1 ? "file" : "files"}`;
+  if (backfills === 0) return files;
+  const others = `${whole(backfills)} ${backfills === 1 ? "backfill" : "backfills"}`;
+  return batches === 0 ? others : `${files} and ${others}`;
 }

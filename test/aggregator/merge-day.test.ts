@@ -46,6 +46,7 @@ describe("merging the batches of a date", () => {
       date: DAY,
       rows: 3,
       batches: 3,
+      backfills: 0,
       bytes: bytes.length,
       sha256: sha256(bytes),
     });

@@ -2,7 +2,10 @@ import { access, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { describeCompaction } from "../../cli/compact.ts";
+import { createLocalStore } from "../../stores/local-store.ts";
 import { sha256 } from "../../stores/sha256.ts";
+import { barOf } from "../support/bar-store.ts";
+import { putBackfill } from "../support/history-store.ts";
 import { type StoredDays, storeDays } from "../support/stored-days.ts";
 import { asx } from "../support/test-terminal.ts";
 
@@ -29,12 +32,31 @@ describe("asx merge", () => {
     expect({ stderr, exitCode }).toEqual({ stderr: "", exitCode: 0 });
   });
 
+  it("says how many backfills it is of", async () => {
+    const past = (symbol: string, date: string) => barOf(symbol, { date });
+    const store = createLocalStore(folder);
+    const dates = ["2024-05-29", "2024-05-30"];
+    for (const [from, symbol] of [
+      ["2024-05-29", "NAB"],
+      ["2024-05-30", "WOW"],
+    ] as const) {
+      const span = { from, to: "2024-05-30" };
+      await putBackfill(store, {
+        span,
+        batches: [dates.filter((date) => date >= from).map((date) => past(symbol, date))],
+      });
+    }
+    const merged = async (date: string) => (await onStore("merge", "--date", date)).stdout;
+    expect(await merged("2024-05-29")).toMatch(/^ASX 2024-05-29: 3 bars of 1 file and 1 backfill in one /);
+    expect(await merged("2024-05-30")).toMatch(/^ASX 2024-05-30: 2 bars of 2 backfills in one /);
+  });
+
   it("with --json says the same, with the file's SHA-256", async () => {
     const { stdout } = await onStore("merge", "--date", "2024-05-29", "--json");
     const { key, ...merged } = JSON.parse(stdout);
     const bytes = await readFile(join(folder, key));
     const file = { bytes: bytes.length, sha256: sha256(bytes), url: join(folder, key) };
-    expect(merged).toEqual({ date: "2024-05-29", rows: 2, batches: 1, ...file });
+    expect(merged).toEqual({ date: "2024-05-29", rows: 2, batches: 1, backfills: 0, ...file });
   });
 
   it("of a date that is not stored or damaged ends with 1 and says why", async () => {
