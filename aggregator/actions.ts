@@ -23,6 +23,7 @@ import type { Engine } from "./engine.ts";
 import type { ListedSymbols } from "./listed-symbols.ts";
 import { numberColumn, textColumn } from "./make-column.ts";
 import type { Reader } from "./offline-reader.ts";
+import { isUnreached } from "./outage.ts";
 import type { ReadPlan } from "./read-plan.ts";
 import { sqlText } from "./sql-text.ts";
 import { Table } from "./table.ts";
@@ -103,6 +104,16 @@ export class ActionsReader {
   async known(onBadFile: OnBadFile): Promise<KnownActions> {
     const { reader } = this.#parts;
     return (await reader.atOneState(null, onBadFile, (seen) => this.at(seen, onBadFile))).result;
+  }
+
+  /** Files of actions that cannot be read, at a state of the store; none is known of one that is out of reach and was not kept. */
+  async damaged({ offlineSince }: Pick<Seen, "offlineSince">): Promise<SkippedFile[]> {
+    try {
+      return (await this.#parts.files.read(offlineSince !== null)).damaged.map(skippedOf);
+    } catch (error) {
+      if (offlineSince === null || !isUnreached(error)) throw error;
+      return [];
+    }
   }
 
   /** The same at a state of the whole store that was looked at already, files of bars and all. */

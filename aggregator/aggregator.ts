@@ -13,7 +13,7 @@ import { loadAdjusted } from "./adjust-load.ts";
 import type { BarQuestion, OnBadFile, Seen } from "./bar-reader.ts";
 import type { BarColumnName, Bars } from "./bars.ts";
 import { BAR_COLUMN_NAMES } from "./bars-relation.ts";
-import type { DateRange } from "./catalog.ts";
+import { type DateRange, isWithin } from "./catalog.ts";
 import { type CompactOptions, type CompactResult, compact } from "./compact.ts";
 import type { DayStatus, SkippedFile } from "./coverage.ts";
 import { dayStandings } from "./history-coverage.ts";
@@ -76,7 +76,7 @@ export interface StoredDate {
 export interface MissingDays {
   readonly from: string;
   readonly to: string;
-  /** Trading days without a run, a backfill of the market or bars. */
+  /** Trading days without a run, a backfill of the market or bars; without those of a backfill whose record cannot be read. */
   readonly days: readonly string[];
   /** Days whose run stored no bar, or whose bars as a whole cannot be right. */
   readonly failed: readonly string[];
@@ -86,7 +86,7 @@ export interface MissingDays {
   readonly unrecorded: readonly string[];
   /**
    * Files that are missing, damaged or foreign, with the date of each; null for one of many dates: a compacted file of a
-   * year (compact again), and what a backfill stored (run it again).
+   * year (compact again), what a backfill stored (run it again), and the actions of a year (rebuild them).
    */
   readonly unreadable: readonly (SkippedFile & { readonly date: string | null })[];
   /** Whether nothing is lacking. */
@@ -258,16 +258,17 @@ export class Aggregator {
     const { engine, reader } = this.#open;
     await engine.checkReading(query);
     const use = (seen: Seen): Promise<Result> => this.#tables.use(query, seen, run);
-    if (!this.#tables.readsBars(query)) return use(await reader.overview(null));
+    if (!this.#tables.readsBars(query)) return use(undamaged(await reader.overview(null)));
     return (await reader.atOneState(null, "error", use)).result;
   }
 
   /**
    * Every stored trading date, oldest first, with how it stands by its run summary and the backfills over it. Files are opened
    * of dates without either; once, too, of those that several have bars of.
+   * @throws StoredFileError that names a damaged run summary, record of a backfill or manifest: what is stored is not known then.
    */
   async dates(): Promise<StoredDate[]> {
-    const seen = await this.#open.reader.overview(null);
+    const seen = undamaged(await this.#open.reader.overview(null));
     const { runs } = seen.catalog;
     const days = this.#open.reader.coverage(seen).days.filter(({ status }) => status !== "missing");
     return days.map(({ date, status, rows, unfinished }) => {
@@ -343,11 +344,12 @@ export class Aggregator {
       date,
       symbols: standingOf(date, seen.plan.rows.get(date)).unfinished,
     }));
-    const { missing: days, failed, unrecorded } = coverage;
-    const unreadable = coverage.skipped.map((file) => ({
-      ...file,
-      date: dateOfKey(file.key),
-    }));
+    const { failed, unrecorded } = coverage;
+    const actions = await this.#open.actions.damaged(seen);
+    const unreadable = [...coverage.skipped, ...actions].map((file) => ({ ...file, date: dateOfKey(file.key) }));
+    // What a record that cannot be read is over may be there: it is told once, as that record.
+    const unknown = unreadable.flatMap(({ key }) => parseBackfillKey(key) ?? []);
+    const days = coverage.missing.filter((date) => !unknown.some((span) => isWithin(date, span)));
     const isNothing = [days, failed, partial, unrecorded, unreadable].every(({ length }) => length === 0);
     return { ...range, days, failed, partial, unrecorded, unreadable, isNothing };
   }
@@ -383,6 +385,13 @@ export class Aggregator {
   async close(): Promise<void> {
     this.#parts.engine.close();
   }
+}
+
+/** A state of which no record is damaged. @throws StoredFileError that names one that is. */
+function undamaged(seen: Seen): Seen {
+  const [damaged] = seen.catalog.damaged;
+  if (damaged !== undefined) throw damaged;
+  return seen;
 }
 
 /** The date that the key of a file of one date names. */

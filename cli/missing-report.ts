@@ -1,6 +1,6 @@
 import type { MissingDays } from "../aggregator/index.ts";
 import { MOST_FILL_DAYS } from "../domain/batch.ts";
-import { curatedPrefix } from "../domain/object-keys.ts";
+import { actionsPrefix, curatedPrefix } from "../domain/object-keys.ts";
 import type { TradingCalendar } from "../domain/trading-calendar.ts";
 import { daysBetween } from "../domain/trading-date.ts";
 import { whole } from "./numbers.ts";
@@ -89,6 +89,7 @@ function damagedDays(unreadable: MissingDays["unreadable"]): Lack[] {
 
 /** What a file is that is of no single date. */
 function whatIs(key: string): string {
+  if (key.startsWith(actionsPrefix)) return "actions";
   return key.startsWith(curatedPrefix) ? "compacted" : "backfill";
 }
 

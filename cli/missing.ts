@@ -69,7 +69,8 @@ async function missing(options: MissingOptions, terminal: Terminal): Promise<voi
     }
     const finished = calendar.tradingDays(from, to).filter((date) => date <= last);
     // Only a range without anything leaves open whether the store has any day: looking at all of it takes longer.
-    const isEmpty = lacking.days.length >= finished.length && (await aggregator.dates()).length === 0;
+    const hasNone = lacking.days.length >= finished.length && lacking.unreadable.length === 0;
+    const isEmpty = hasNone && (await aggregator.dates()).length === 0;
     if (isEmpty) {
       writeLine(stderr, `asx: ${options.store} holds no day; is it the right store?`);
       exit(EXIT_CODES.failed);

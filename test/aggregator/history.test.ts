@@ -186,6 +186,36 @@ describe("a file of a backfill", () => {
       { key: RECORD, date: null },
     ]);
   });
+
+  it("leaves open what is stored where its record is damaged: that is told, and no day of its span is missing", async () => {
+    const { aggregator, store } = stored;
+    await putBackfill(store, { span: SPAN, batches: [past("BHP", 44)] });
+    await store.put(RECORD, new TextEncoder().encode("{"));
+    for (const ask of [
+      () => aggregator.dates(),
+      () => aggregator.dateRange(),
+      () => aggregator.latestDate(),
+      () => aggregator.sql("FROM runs"),
+      () => aggregator.sql("FROM calendar"),
+    ]) {
+      await expect(ask()).rejects.toThrow(StoredFileError);
+      await expect(ask()).rejects.toThrow(`${RECORD} is damaged`);
+    }
+    const lacking = await aggregator.missing("2023-12-27", "2024-01-04");
+    expect(lacking).toMatchObject({ days: ["2023-12-27", "2024-01-04"], failed: [], unrecorded: [], isNothing: false });
+    expect(lacking.unreadable.map(({ key, date }) => [key, date])).toEqual([[RECORD, null]]);
+  });
+});
+
+it("a file of actions that cannot be read is told with what is lacking", async () => {
+  await putBackfill(stored.store, { span: SPAN, batches: [past("BHP", 44)] });
+  const missing = () => stored.aggregator.missing("2023-12-28", "2024-01-03");
+  expect(await missing()).toMatchObject({ unreadable: [], isNothing: true });
+  await stored.store.put("actions/2024.csv", new TextEncoder().encode("{"));
+  expect(await missing()).toMatchObject({
+    unreadable: [{ key: "actions/2024.csv", date: null, reason: expect.stringContaining("asx actions --rebuild") }],
+    isNothing: false,
+  });
 });
 
 describe("compaction", () => {
@@ -257,8 +287,16 @@ describe("compaction", () => {
   it("of one date has the bars of the backfill", async () => {
     await putBackfill(stored.store, { span: SPAN, batches: [past("BHP", 44), past("CBA", 110)] });
     await putDaily("2024-01-02", "BHP", 45, FETCHED + 1);
-    expect(await stored.aggregator.mergeDailyBatches("2024-01-02")).toMatchObject({ rows: 2, batches: 1 });
-    expect(await stored.aggregator.mergeDailyBatches("2024-01-03")).toMatchObject({ rows: 2, batches: 0 });
+    expect(await stored.aggregator.mergeDailyBatches("2024-01-02")).toMatchObject({
+      rows: 2,
+      batches: 1,
+      backfills: 1,
+    });
+    expect(await stored.aggregator.mergeDailyBatches("2024-01-03")).toMatchObject({
+      rows: 2,
+      batches: 0,
+      backfills: 1,
+    });
     expect(await closesByDate("BHP")).toMatchObject({ "2024-01-02": 45, "2024-01-03": 44 });
   });
 });
