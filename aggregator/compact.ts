@@ -13,7 +13,7 @@ import type { Progress } from "./progress.ts";
 export interface CompactOptions {
   /**
    * `error` (unless given): it ends in an error, and nothing is published. `skip`: the date is left out and told. A
-   * compacted copy of it stays where it is what the run summary and the records of backfills name, or one of these cannot be
+   * compacted copy of it stays where no raw-data file that it is of was replaced since, or a run summary or record cannot be
    * read itself.
    */
   readonly onBadFile?: OnBadFile | undefined;

@@ -9,7 +9,7 @@ import type { HistoryFiles, ReadyHistoryFile } from "./history-files.ts";
 import { datesThatMayRepeat, historyOfDays } from "./history-plan.ts";
 import type { StoredBackfill } from "./history-record.ts";
 import { sourceSums } from "./history-sums.ts";
-import { type CopiedDate, copiesBeside, newestCopies, withGone } from "./leftover-copies.ts";
+import { type CopiedDate, copiesBeside, newestCopies, standsFor, withGone } from "./leftover-copies.ts";
 import type { BadFile } from "./local-files.ts";
 import type { RawFiles, ReadyFile } from "./raw-files.ts";
 import type { ReadPlan, ReadSources, ReadyCurated } from "./read-plan.ts";
@@ -81,6 +81,9 @@ export async function sourceDays(
     } else if (isWhole) {
       const beside = newest.gone.length > 0 || badFiles.length > 0 ? copy : undefined;
       days.push(newDay(day, readyOf.get(date) ?? [], beside));
+    } else if (copy !== undefined && (newest.gone.length > 0 || standsFor(copy, date, [], day.sums))) {
+      // It is behind, and stays: what it holds may stand nowhere else that can be read.
+      days.push(copiedDay(date, newest.files.filter(isUsable)));
     }
   }
   return {

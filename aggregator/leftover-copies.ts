@@ -85,7 +85,7 @@ export function copiesBeside(dates: readonly CopiedDate[], states: ReadonlyMap<s
       // In no part with files of backfills: their types may be others to the engine.
       files: [{ ...state, key, sha256, lacks: [], types: "compacted" }],
       holds: Object.keys(days).sort(),
-      wanted: wanted.map(({ date }) => date),
+      wanted: wanted.map(({ date }) => date).sort(),
     };
   });
 }

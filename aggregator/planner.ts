@@ -4,13 +4,13 @@ import type { SkippedFile } from "./coverage.ts";
 import type { CuratedFiles } from "./curated-files.ts";
 import type { CuratedFile } from "./curated-manifest.ts";
 import type { HistoryFiles } from "./history-files.ts";
-import { datesThatMayRepeat, type HistoryPlan, overlapTest, planHistory } from "./history-plan.ts";
+import { datesThatMayRepeat, overlapTest, planHistory } from "./history-plan.ts";
 import type { RowCounts } from "./history-rows.ts";
 import { withHistorySums } from "./history-sums.ts";
-import { type CopiedDate, copiesBeside } from "./leftover-copies.ts";
 import type { RawFileSet, RawFiles } from "./raw-files.ts";
 import type { ReadPlan, ReadyCurated } from "./read-plan.ts";
-import { backfillsByDate, datesWithLeftovers, isStandIn, type StoredDay, storedDays } from "./stored-days.ts";
+import { backfillsByDate, datesWithLeftovers, type StoredDay, storedDays } from "./stored-days.ts";
+import { withCopies } from "./with-copies.ts";
 
 /** Up to so many dates, their small files are read in less time than a year's file is looked through. */
 const FEW_DATES = 5;
@@ -51,13 +51,10 @@ export class Planner {
     const isCurated = new Set(curated.ready.flatMap(({ wanted }) => wanted));
     const rest = days.filter(({ date }) => !isCurated.has(date));
     const large = await rawFiles.ready(rest.filter((day) => !isSmall(day)).flatMap(({ files }) => files));
-    const { raw, found, beside, badCopies } = await this.#withCopies(
-      rest,
-      joined(without(small, isCurated), large),
-      await planHistory(rest, historyFiles),
-    );
+    const found = { raw: joined(without(small, isCurated), large), history: await planHistory(rest, historyFiles) };
+    const { raw, history: past, beside, badCopies } = await withCopies(rest, found, this.#parts.curated);
     const read = rest.map((day) => ({ ...day, beside: beside.get(day.date) }));
-    const { history, bad, lacking } = found;
+    const { history, bad, lacking } = past;
     const mayRepeat = datesThatMayRepeat(raw.ready, read);
     const rows = new Map(days.map(({ date }) => [date, 0]));
     for (const { file, wanted } of curated.ready) for (const date of wanted) rows.set(date, file.days[date]?.rows ?? 0);
@@ -100,46 +97,6 @@ export class Planner {
     return { ...plan, rows: new Map([...plan.rows, ...rows]) };
   }
 
-  /**
-   * Reads of some dates a compacted copy too, beside the rest: where it alone holds some bars, and where it holds what cannot
-   * be read now.
-   */
-  async #withCopies(days: readonly StoredDay[], raw: RawFileSet, history: HistoryPlan): Promise<DaysWithCopies> {
-    const badKeys = new Set([...raw.bad, ...history.bad].map(({ key }) => key));
-    const wanted = days.flatMap((day): CopiedDate[] => {
-      const { date, newest } = day;
-      const [file] = newest.files;
-      return file !== undefined && (newest.gone.length > 0 || isStandIn(day, file, badKeys)) ? [{ date, file }] : [];
-    });
-    if (wanted.length === 0) return { raw, found: history, beside: new Map(), badCopies: [] };
-    const states = await this.#parts.curated.ready([...new Set(wanted.map(({ file }) => file))]);
-    const copies = copiesBeside(wanted, states);
-    const isHeld = new Set(copies.flatMap((copy) => copy.wanted));
-    const goneOf = new Map(days.map(({ date, newest }) => [date, newest.gone.length > 0]));
-    const badCopies = wanted.flatMap(({ date, file: { key } }) => {
-      const state = states.get(key);
-      return goneOf.get(date) && state !== undefined && "problem" in state ? [{ key, reason: state.problem }] : [];
-    });
-    const isWhole = new Set(
-      days.filter((day) => isHeld.has(day.date) && day.newest.files.some((file) => isStandIn(day, file, badKeys))),
-    );
-    const needed = new Set(
-      days.filter((day) => !isWhole.has(day)).flatMap(({ backfills }) => backfills.flatMap(({ files }) => files)),
-    );
-    const neededKeys = new Set([...needed].map(({ key }) => key));
-    const wholeDates = new Set([...isWhole].map(({ date }) => date));
-    return {
-      raw: { ready: raw.ready, bad: raw.bad.filter(({ date }) => !wholeDates.has(date)) },
-      found: {
-        history: [...history.history, ...copies],
-        bad: history.bad.filter(({ key }) => neededKeys.has(key)),
-        lacking: new Set([...history.lacking].filter((date) => !wholeDates.has(date))),
-      },
-      beside: new Map(wanted.filter(({ date }) => isHeld.has(date)).map(({ date, file }) => [date, file])),
-      badCopies,
-    };
-  }
-
   #isLocal(days: readonly StoredDay[]): boolean {
     const { store } = this.#parts;
     return days.some(({ files: [first] }) => first !== undefined && store.localPath(first.key) !== undefined);
@@ -166,14 +123,6 @@ export class Planner {
     }
     return { ready, bad };
   }
-}
-
-/** What is read of some dates, and the compacted file that is read of each besides. */
-interface DaysWithCopies {
-  readonly raw: RawFileSet;
-  readonly found: HistoryPlan;
-  readonly beside: ReadonlyMap<string, CuratedFile>;
-  readonly badCopies: readonly SkippedFile[];
 }
 
 function without({ ready, bad }: RawFileSet, dates: ReadonlySet<string>): RawFileSet {

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Aggregator } from "../../aggregator/index.ts";
 import type { Bar } from "../../domain/bar.ts";
-import { backfillKey, curatedManifestKey, rawDataKey, runKey } from "../../domain/object-keys.ts";
+import { backfillKey, curatedManifestKey, historyKey, rawDataKey, runKey } from "../../domain/object-keys.ts";
 import { type BarStore, barOf, openBarStore } from "../support/bar-store.ts";
 import { putBackfill } from "../support/history-store.ts";
 
@@ -146,6 +146,37 @@ describe("a date that only a compacted file holds", () => {
 });
 
 describe("a compacted copy", () => {
+  it("stays where the date cannot be compacted, as a backfill since cannot be read", async () => {
+    for (const date of DATES) await putDaily(date, past("BHP", 44, [date]));
+    await stored.aggregator.compact();
+    for (const date of DATES) await removeDaily(date);
+    await putBackfill(stored.store, { span: SPAN, batches: [past("CBA", 60)] });
+    const file = historyKey({ ...SPAN, batchNumber: 0 });
+    const bytes = await stored.bytesOf(file);
+    await remove(file);
+    const { skipped } = await stored.aggregator.compact({ onBadFile: "skip" });
+    expect(skipped.map(({ date }) => date)).toEqual(DATES);
+    expect((await stored.aggregator.compact({ onBadFile: "skip" })).written).toEqual([]);
+    const { coverage, symbols } = await stored.aggregator.loadAll({ onBadFile: "skip" });
+    expect([symbols, coverage.skipped.map(({ key }) => key)]).toEqual([["BHP"], [file]]);
+    await stored.store.put(file, bytes);
+    await expectKept(lines(...past("BHP", 44), ...past("CBA", 60)));
+  });
+
+  it("stands for a backfill's file that is gone, beside another backfill since, and for no other", async () => {
+    await putBackfill(stored.store, { span: SPAN, batches: [past("BHP", 44)] });
+    await stored.aggregator.compact();
+    await remove(historyKey({ ...SPAN, batchNumber: 0 }));
+    await putBackfill(stored.store, { span: OTHER, isNamed: true, batches: [past("CBA", 60, [DATES[1]])] });
+    const file = historyKey({ ...OTHER, batchNumber: 0 });
+    const bytes = await stored.bytesOf(file);
+    await remove(file);
+    await expect(stored.aggregator.loadAll()).rejects.toThrow(`${file} is missing`);
+    await stored.aggregator.compact({ onBadFile: "skip" });
+    await stored.store.put(file, bytes);
+    await expectKept(lines(...past("BHP", 44), ...past("CBA", 60, [DATES[1]])));
+  });
+
   it("stands for files that a run names and that are gone, beside a backfill since", async () => {
     for (const date of DATES) await putDaily(date, past("BHP", 44, [date]));
     await stored.aggregator.compact();
