@@ -189,6 +189,12 @@ const MUTANTS: readonly Mutant[] = [
     tests: ["test/lambdas/fetch-history.test.ts", "test/lambdas/backfill-killed.test.ts"],
   },
   {
+    name: "a backfill that keeps nothing until its file is whole",
+    file: "lambdas/batch-fetcher/fetch-history.ts",
+    change: ["await store.put(pendingKey({ ...span, symbol }), encodePending(history, source.name));", ""],
+    tests: ["test/lambdas/backfill-killed.test.ts"],
+  },
+  {
     name: "a catch-up that trusts files by their names",
     file: "lambdas/symbol-updater/find-gaps.ts",
     change: ["bytes !== undefined && sha256(bytes) === named", "bytes !== undefined"],
