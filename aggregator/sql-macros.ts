@@ -6,8 +6,9 @@ export const SQL_MACROS = ["adjusted_bars", "weekly_bars", "monthly_bars", "retu
 /** The schemas that the macros' tables are in. */
 export interface MacroSchemas {
   readonly bars: string;
-  readonly calendar: string;
   readonly factors: string;
+  /** As {@link createPeriods} makes it. */
+  readonly periods: string;
 }
 
 /** Statements that make the macros in a schema. They name their tables with schemas, so that no table of a query stands before them. */
@@ -15,11 +16,10 @@ export function createMacros(schema: string, schemas: MacroSchemas): string[] {
   const macro = (name: (typeof SQL_MACROS)[number], query: string): string =>
     `CREATE MACRO ${schema}.${name}(kind) AS TABLE ${query}`;
   return [
-    ...createPeriods(schema, schemas),
     macro("adjusted_bars", adjustedBars(schemas)),
-    macro("weekly_bars", periodBars(schema, "week_end")),
-    macro("monthly_bars", periodBars(schema, "month_end")),
-    macro("returns", returns(schema)),
+    macro("weekly_bars", periodBars(schema, schemas, "week_end")),
+    macro("monthly_bars", periodBars(schema, schemas, "month_end")),
+    macro("returns", returns(schema, schemas)),
   ];
 }
 
@@ -57,11 +57,14 @@ function adjustedBars({ bars, factors }: MacroSchemas): string {
 }
 
 /**
- * Tables of the companies of codes that several had, and of the periods of every date. A company's last week and month end
+ * Statements that make, in a schema, the tables of the companies of codes that several had, and of the periods of every date. A company's last week and month end
  * on the last trading day before the next company: they are periods of that company, by its `ending`; all others are
  * everyone's. So `week_end` stays a column of one table, and a condition on it reaches the files.
  */
-function createPeriods(schema: string, { calendar, factors }: MacroSchemas): string[] {
+export function createPeriods(
+  schema: string,
+  { calendar, factors }: { readonly calendar: string; readonly factors: string },
+): string[] {
   return [
     `CREATE TABLE ${schema}.companies AS
       SELECT k.*, k.symbol || ' ' || k.until AS ending, max(c.date) AS last_date,
@@ -77,26 +80,26 @@ function createPeriods(schema: string, { calendar, factors }: MacroSchemas): str
 }
 
 /** Joins bars `b` with the company `k` that had the code, where it had several. */
-function withCompany(schema: string): string {
-  return `LEFT JOIN ${schema}.companies AS k ON k.symbol = b.symbol AND b.date >= k.since AND b.date < k.until`;
+function withCompany({ periods }: MacroSchemas): string {
+  return `LEFT JOIN ${periods}.companies AS k ON k.symbol = b.symbol AND b.date >= k.since AND b.date < k.until`;
 }
 
-function periodBars(schema: string, end: "week_end" | "month_end"): string {
+function periodBars(schema: string, schemas: MacroSchemas, end: "week_end" | "month_end"): string {
   return `SELECT b.symbol, c.${end} AS date, arg_min(b.open, b.date) AS open, max(b.high) AS high, min(b.low) AS low,
     arg_max(b.close, b.date) AS close, arg_max_null(b.adjusted_close, b.date) AS adjusted_close,
     sum(b.volume)::BIGINT AS volume, sum(b.dividend) AS dividend, product(b.split_ratio) AS split_ratio,
     count(*) AS sessions
-    FROM ${schema}.adjusted_bars(kind) AS b ${withCompany(schema)}
-    JOIN ${schema}.periods AS c
+    FROM ${schema}.adjusted_bars(kind) AS b ${withCompany(schemas)}
+    JOIN ${schemas.periods}.periods AS c
       ON c.date = b.date AND c.ending = CASE WHEN b.date >= k.ending_since THEN k.ending ELSE '' END
     GROUP BY b.symbol, c.${end}`;
 }
 
 /** Partitions by company would take three times as long as those by symbol. */
-function returns(schema: string): string {
+function returns(schema: string, schemas: MacroSchemas): string {
   const change = (name: string): string => `CASE WHEN lag(b.date) OVER bars_of_symbol < k.since THEN NULL
       ELSE b.${name} / nullif(lag(b.${name}) OVER bars_of_symbol, 0) - 1 END`;
   return `SELECT b.symbol, b.date, ${change("close")} AS simple_return, ${change("adjusted_close")} AS total_return
-    FROM ${schema}.adjusted_bars(kind) AS b ${withCompany(schema)}
+    FROM ${schema}.adjusted_bars(kind) AS b ${withCompany(schemas)}
     WINDOW bars_of_symbol AS (PARTITION BY b.symbol ORDER BY b.date)`;
 }

@@ -5,7 +5,7 @@ import { BAR_COLUMN_NAMES } from "./bars-relation.ts";
 import { barsView } from "./bars-view.ts";
 import type { Engine } from "./engine.ts";
 import { factorTables, type SqlFactors } from "./sql-factors.ts";
-import { createMacros, SQL_MACROS, UNKNOWN_KIND } from "./sql-macros.ts";
+import { createMacros, createPeriods, SQL_MACROS, UNKNOWN_KIND } from "./sql-macros.ts";
 import type { SqlTable } from "./sql-table.ts";
 
 /** States of each table that are kept. */
@@ -123,8 +123,11 @@ export class SqlTables {
         await this.#engine.createTable(schema, name, columns, rows);
       }
     });
-    return this.#make("macros", `${bars} ${calendar} ${factors}`, used, async (schema) => {
-      for (const statement of createMacros(schema, { bars, calendar, factors })) await this.#engine.run(statement);
+    const periods = await this.#make("periods", `${calendar} ${factors}`, used, async (schema) => {
+      for (const statement of createPeriods(schema, { calendar, factors })) await this.#engine.run(statement);
+    });
+    return this.#make("macros", `${bars} ${factors} ${periods}`, used, async (schema) => {
+      for (const statement of createMacros(schema, { bars, factors, periods })) await this.#engine.run(statement);
     });
   }
 
@@ -179,6 +182,9 @@ export class SqlTables {
       const macros = SQL_MACROS.map((name) => `${name}(kind)`);
       const all = `The tables are ${enumerated(tables)}; ${enumerated(macros)} are called like tables, with the kind 'none', 'splits' or 'all'`;
       return new InvalidInputError(`${message}. ${all}`, { cause: error });
+    }
+    if (/Table function (?:cannot contain subqueries|"repeat" does not support)/.test(message)) {
+      return new InvalidInputError(`${message}. The kind of adjusting is a text or a parameter`, { cause: error });
     }
     if (/column .* not found|does not have a column|Candidate bindings/i.test(message)) {
       return new InvalidInputError(`${message}. ${this.#columnNames()}`, { cause: error });

@@ -106,6 +106,21 @@ describe("a macro", () => {
     expect((await stored.aggregator.sql(`SELECT symbol FROM ${macro}($1)`, ["none"])).length).toBeGreaterThan(0);
   });
 
+  it("takes its kind as a text or a parameter", async () => {
+    for (const query of ["FROM returns((SELECT 'all'))", "SELECT * FROM (VALUES ('all')) AS t (k), returns(k)"]) {
+      const asked = stored.aggregator.sql(query);
+      await expect(asked).rejects.toThrow(InvalidInputError);
+      await expect(asked).rejects.toThrow(/\. The kind of adjusting is a text or a parameter$/);
+    }
+  });
+
+  it("shows no table of its own", async () => {
+    for (const table of ["periods", "companies", "split_factors"]) {
+      const query = `SELECT * FROM returns('none') CROSS JOIN ${table}`;
+      await expect(rowsOf(query)).rejects.toThrow(`Table with name ${table} does not exist`);
+    }
+  });
+
   it("refuses another kind where no row is asked of it", async () => {
     const empty = await openBarStore({}, "empty");
     try {
