@@ -6,15 +6,16 @@ import {
   type SymbolUpdaterEvent,
   splitIntoBatches,
 } from "../../domain/batch.ts";
-import { messageOf, RunUnderWayError, SessionNotSettledError } from "../../domain/errors.ts";
+import { messageOf, SessionNotSettledError } from "../../domain/errors.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
 import { compareSymbols } from "../../domain/symbol.ts";
 import type { TradingCalendar } from "../../domain/trading-calendar.ts";
 import { describeSettling, settledInstant } from "../../domain/trading-date.ts";
 import { readStoredList, storedListDates } from "../../stores/symbols-csv.ts";
-import { EXECUTION_LOCK_EXPIRES_MS, releaseRunLocks, takeRunLock } from "../runtime/run-lock.ts";
+import { releaseRunLocks } from "../runtime/run-lock.ts";
 import { datesToFill, findGaps, type Gaps } from "./find-gaps.ts";
 import { findSymbols, type UpdateSymbolsOptions } from "./find-symbols.ts";
+import { lockSessions } from "./lock-sessions.ts";
 
 /**
  * Finds the symbols of a date, stores their list and splits them into batches.
@@ -59,45 +60,6 @@ export async function updateSymbols(event: SymbolUpdaterEvent, options: UpdateSy
     );
     throw error;
   }
-}
-
-/** The sessions of a run that it has for itself. */
-interface LockedSessions {
-  /** Ascending; the run's own date is among them. */
-  readonly taken: readonly string[];
-  /** Those that other runs have. */
-  readonly left: ReadonlySet<string>;
-  readonly warnings: readonly string[];
-}
-
-/**
- * Takes the locks of a run. A session before its date that another run has is left to that: it is no reason to leave all
- * others as they are.
- * @throws RunUnderWayError where another run has the date itself.
- */
-async function lockSessions(
-  sessions: readonly string[],
-  { date, run }: { readonly date: string; readonly run: string },
-  { store, clock }: Pick<UpdateSymbolsOptions["runtime"], "store" | "clock">,
-): Promise<LockedSessions> {
-  const lock = { clock, expiresAfterMs: EXECUTION_LOCK_EXPIRES_MS };
-  const left = new Map<string, string>();
-  await takeRunLock(store, date, { run }, lock);
-  const taken = [date];
-  for (const session of sessions.filter((other) => other !== date)) {
-    try {
-      await takeRunLock(store, session, { run }, lock);
-      taken.push(session);
-    } catch (error) {
-      if (error instanceof RunUnderWayError) {
-        left.set(session, `${session} is left to the run that has it: ${messageOf(error)}`);
-        continue;
-      }
-      await releaseRunLocks(store, taken, run, clock);
-      throw error;
-    }
-  }
-  return { taken: taken.sort(), left: new Set(left.keys()), warnings: [...left.values()] };
 }
 
 const NO_GAPS: Gaps = { gaps: [], warnings: [] };
