@@ -65,8 +65,7 @@ function unfinishedText(count: number): string {
 
 function nextSteps(record: BackfillRecord, { store, again, commandPrefix = "" }: BackfillReportOptions): string[] {
   const where = storeOption(store);
-  const isUnfinished = record.outcomes.some(({ outcome }) => !isFinal(outcome));
-  if (record.status !== "complete" && isUnfinished) return [`Next:    ${again}`];
+  if (record.outcomes.some(({ outcome }) => !isFinal(outcome))) return [`Next:    ${again}`];
   if (record.rows === 0) return ["Next:    no symbol has a bar in these dates: check the codes and the dates"];
   const newest = Object.keys(record.days).sort().at(-1) ?? record.to;
   return [
