@@ -211,7 +211,9 @@ export class Aggregator {
     const { bars, seen } = await (adjust === "none"
       ? reader.bars(question)
       : loadAdjusted(this.#open, question, adjust));
-    const state = await (seen.offlineSince === null ? online : listed.known(true));
+    const isOffline = seen.offlineSince !== null;
+    // Adjusting goes by all that is known of companies, and so has asked for it already.
+    const state = await (adjust !== "none" ? listed.history(isOffline) : isOffline ? listed.known(true) : online);
     return { bars: barsOfListings(bars, choice, state), seen };
   }
 

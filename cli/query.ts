@@ -36,6 +36,7 @@ Tables:
   symbols  symbol, name, industry_group, listing_date, market_cap: the newest list
   calendar         date, week_end, month_end: every trading day from the first stored to the last
   actions          symbol, ex_date, kind, value, first_seen, last_confirmed, superseded_at
+  not_adjusted     symbol, ex_date, why: dividends that prices cannot be adjusted for
   listings         symbol, listing, name, industry_group, listing_date, first_seen, last_seen, is_listed,
                    first_bar, last_final: every company under each code that it had
   listing_changes  date, kind, symbol, listing, name, previous
