@@ -1,6 +1,6 @@
 import { RUN_STATUSES } from "../domain/run-summary.ts";
 import { compareSymbols } from "../domain/symbol.ts";
-import type { TradingCalendar } from "../domain/trading-calendar.ts";
+import { FIRST_CALENDAR_DATE, type TradingCalendar } from "../domain/trading-calendar.ts";
 import { addDays } from "../domain/trading-date.ts";
 import type { Catalog } from "./catalog.ts";
 import type { CoverageDay } from "./coverage.ts";
@@ -8,8 +8,6 @@ import { dayStandings } from "./history-coverage.ts";
 import type { ReadPlan } from "./read-plan.ts";
 import type { RunRecord } from "./run-record.ts";
 
-/** The calendar knows the exchange's days from here on: before it, no day can be said to be missing. */
-const CALENDAR_FROM = "1997-01-01";
 /** Days to come that are named: nobody needs those of a range to the year 9999. */
 const DAYS_AHEAD = 366;
 
@@ -31,7 +29,7 @@ export function coverageDays({ catalog, plan, calendar, lastSettled }: CoverageQ
   const standingOf = dayStandings(catalog);
   const stored = new Set([...plan.rows.keys(), ...[...runs].filter(isTrading).map(([date]) => date)]);
   const bounds = coverageBounds(catalog, plan);
-  const first = bounds === null || bounds.from < CALENDAR_FROM ? CALENDAR_FROM : bounds.from;
+  const first = bounds === null || bounds.from < FIRST_CALENDAR_DATE ? FIRST_CALENDAR_DATE : bounds.from;
   const expected = bounds === null ? [] : calendar.tradingDays(first, earlier(bounds.to, lastSettled));
   const missing = expected.filter((date) => !stored.has(date) && !runs.has(date));
   const dates = [...stored, ...missing].sort(compareSymbols);

@@ -50,7 +50,7 @@ async function catchUp(options: CatchUpOptions, terminal: Terminal): Promise<voi
   const asked = runInput(options, terminal, { days, reread });
   const input = { ...asked, date: lastTradingDay(asked.date, calendar) };
   const looked = datesToFill(input.date, days, calendar);
-  const { gaps, warnings } = await findGaps(looked, store);
+  const { gaps, warnings } = await findGaps(looked, store, options.symbols);
   if (gaps.length === 0 && !reread) {
     for (const warning of warnings) writeLine(stderr, `asx: ${warning}`);
     const nothing = `ASX ${input.date}: all ${counted(looked.length, "trading day")} of the last ${counted(days, "day")} are whole; nothing was fetched.`;

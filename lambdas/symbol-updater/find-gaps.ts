@@ -51,8 +51,9 @@ export function datesToFill(date: string, fillDays: number, calendar: TradingCal
  * A backfill counts while all files that it names are stored in the sizes that it names. What is damaged is told in a
  * warning, and its day is not whole.
  * @param dates trading days, ascending.
+ * @param named the only symbols that are asked for, where they are named by hand: a day whose run settled them is whole.
  */
-export async function findGaps(dates: readonly string[], store: ObjectStore): Promise<Gaps> {
+export async function findGaps(dates: readonly string[], store: ObjectStore, named?: readonly string[]): Promise<Gaps> {
   const warnings: string[] = [];
   const warn: Warn = (error) => {
     if (!(error instanceof StoredFileError)) throw error;
@@ -65,7 +66,7 @@ export async function findGaps(dates: readonly string[], store: ObjectStore): Pr
   ]);
   const listed = rememberingLists(store, listDates, warn);
   const found = await pLimit(DAYS_AT_ONCE).map(dates, async (date) => {
-    const why = await reasonNotWhole(date, { store, backfills, warn });
+    const why = await reasonNotWhole(date, { store, backfills, warn, named });
     if (why === undefined) return undefined;
     const { reason, summary } = why;
     const known = summary?.outcomes.map(({ symbol }) => symbol) ?? (await listed(date));
@@ -92,7 +93,12 @@ interface Unwhole {
 
 async function reasonNotWhole(
   date: string,
-  { store, backfills, warn }: Search & { readonly backfills: readonly Backfill[] },
+  {
+    store,
+    backfills,
+    warn,
+    named,
+  }: Search & { readonly backfills: readonly Backfill[]; readonly named: readonly string[] | undefined },
 ): Promise<Unwhole | undefined> {
   let isDamaged = false;
   const stored = await readRunSummary(store, date).catch((error: unknown) => {
@@ -102,7 +108,10 @@ async function reasonNotWhole(
   if (isDamaged) return { reason: "its summary is damaged" };
   const covering = backfills.filter(({ record: { from, to } }) => from <= date && date <= to);
   if (stored === undefined || !knowsListing(stored)) {
-    if ((await thoseStored(covering)).length > 0) return undefined;
+    // A market without a single bar is no whole day: a run of it says what it was.
+    const withBars = covering.filter(({ record: { days } }) => (days[date] ?? 0) > 0);
+    if ((await thoseStored(withBars)).length > 0) return undefined;
+    if (stored !== undefined && named !== undefined && (await isSettledFor(named, stored, store))) return undefined;
     return { reason: stored === undefined ? "it has no run summary" : "only symbols named by hand were asked for" };
   }
   const files = await filesNotAsNamed(stored, store);
@@ -110,6 +119,12 @@ async function reasonNotWhole(
   if (stored.status === RUN_STATUSES.complete) return undefined;
   if (settles(await thoseStored(covering), stored)) return undefined;
   return { reason: `it is ${stored.status}`, summary: stored };
+}
+
+/** Whether a run of symbols named by hand settled these, and its files are there. */
+async function isSettledFor(named: readonly string[], summary: RunSummary, store: ObjectStore): Promise<boolean> {
+  const finals = new Set(summary.outcomes.filter(({ outcome }) => isFinal(outcome)).map(({ symbol }) => symbol));
+  return named.every((symbol) => finals.has(symbol)) && (await filesNotAsNamed(summary, store)) === 0;
 }
 
 /** How many of the files that a summary names are not stored as it names them. */

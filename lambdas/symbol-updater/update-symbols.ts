@@ -41,7 +41,7 @@ export async function updateSymbols(event: SymbolUpdaterEvent, options: UpdateSy
   const date = event.date ?? latest;
   const tradingDay = calendar.isTradingDay(date);
   if (tradingDay && now < settledInstant(date)) throw new SessionNotSettledError(describeSettling(date));
-  const found = tradingDay && event.fillDays !== undefined ? await gapsBefore(date, event.fillDays, options) : NO_GAPS;
+  const found = tradingDay ? await gapsBefore(date, event, options) : NO_GAPS;
   const gapDates = found.gaps.map((gap) => gap.date);
   const sessions = tradingDay ? sessionsOf(event, date, calendar, gapDates) : [date];
   const of = { date, tradingDay, latest, sessions, found };
@@ -65,9 +65,14 @@ export async function updateSymbols(event: SymbolUpdaterEvent, options: UpdateSy
 const NO_GAPS: Gaps = { gaps: [], warnings: [] };
 
 /** The sessions before a run's date that are not whole. The date itself is the run's own. */
-function gapsBefore(date: string, fillDays: number, { calendar, runtime }: UpdateSymbolsOptions): Promise<Gaps> {
+function gapsBefore(
+  date: string,
+  { fillDays, symbols }: SymbolUpdaterEvent,
+  { calendar, runtime }: UpdateSymbolsOptions,
+): Promise<Gaps> {
+  if (fillDays === undefined) return Promise.resolve(NO_GAPS);
   const dates = datesToFill(date, fillDays, calendar).filter((session) => session !== date);
-  return findGaps(dates, runtime.store);
+  return findGaps(dates, runtime.store, symbols);
 }
 
 /** The date of a run. */

@@ -47,6 +47,20 @@ async function statusOf(date: string): Promise<unknown> {
   return JSON.parse(await readFile(join(folder, "runs", `${date}.json`), "utf8")).status;
 }
 
+describe("asx catch-up of symbols named by hand", () => {
+  it("finds days whole whose runs settled them, and asks for nothing then", async () => {
+    const first = await catchUp("--symbols", "BHP");
+    expect(first.stdout).toContain("5 of 5 trading days were not whole; 1 request.");
+    asked = [];
+    const again = await catchUp("--symbols", "BHP");
+    expect(again).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("nothing was fetched") });
+    expect(asked).toEqual([]);
+    const other = await catchUp("--symbols", "CBA");
+    expect(other.stdout).toContain("5 of 5 trading days were not whole");
+    expect(asked.filter((ticker) => ticker.endsWith(".AX"))).toEqual(["CBA.AX"]);
+  });
+});
+
 describe("asx catch-up", () => {
   it("fills what the days lack in one request a symbol, and says what was not whole and what was filled", async () => {
     const { stdout, exitCode } = await catchUp();

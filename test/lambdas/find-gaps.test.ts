@@ -64,7 +64,7 @@ async function storeBackfill(outcomes: readonly SymbolReport[], values: Partial<
     counts: countOutcomes(outcomes),
     rows: 0,
     leftOut: 0,
-    days: {},
+    days: { [DAY]: 1 },
     batches: [],
     outcomes: outcomes.map((report) => ({ ...report, bars: 0, first: null, last: null, leftOut: 0 })),
     ...values,
@@ -156,6 +156,7 @@ describe("a backfill over a day", () => {
 
   it.each<[string, Partial<BackfillRecord>]>([
     ["is partial", { status: "partial" }],
+    ["has no bar of it", { days: { "2024-05-30": 1 } }],
     ["ends before it", { to: "2024-05-30" }],
     ["begins after it", { from: "2024-06-01", to: "2024-06-03" }],
     ["is of symbols named by hand", { symbols: { total: 1, s3Key: null, source: "event", warnings: [] } }],
