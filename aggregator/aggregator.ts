@@ -78,7 +78,7 @@ export interface MissingDays {
   readonly to: string;
   /** Trading days without a run, a backfill of the market or bars; without those of a backfill whose record cannot be read. */
   readonly days: readonly string[];
-  /** Days whose run stored no bar, or whose bars as a whole cannot be right. */
+  /** Days of which their run, or the complete backfill of the market over them, has no bar, or whose bars as a whole cannot be right. */
   readonly failed: readonly string[];
   /** Days of which some symbols have to be fetched again. */
   readonly partial: readonly { readonly date: string; readonly symbols: readonly string[] }[];
