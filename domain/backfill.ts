@@ -154,6 +154,7 @@ export const backfillRecord = z.object({
   /** Of the market where it was ever asked for: what was asked for by name alone does not count then. */
   status: z.enum(BACKFILL_STATUSES),
   startedAt: z.iso.datetime(),
+  /** When a round last added a file; where none ever did, when the last one ended. */
   finishedAt: z.iso.datetime(),
   /** Whether a round of the last run got bars; absent where none did. */
   foundBars: z.literal(true).optional(),
