@@ -42,6 +42,8 @@ interface FunctionDescription {
   readonly writes: readonly string[];
   /** Keys of the bucket that it lists and removes, and need not read for that, with wildcards. */
   readonly removes?: readonly string[];
+  /** Keys of the bucket of which it sees the names alone, with wildcards. */
+  readonly lists?: readonly string[];
 }
 
 /** The locks on dates that are being run. */
@@ -55,6 +57,7 @@ const DESCRIPTIONS: Record<LambdaName, FunctionDescription> = {
     description: "Writes the day's ASX symbols and cuts what is to be fetched into batches",
     reads: [symbolsPrefix, rawDataFolder, runsPrefix, historyPrefix, backfillsPrefix].map(objectsBelow),
     writes: [objectsBelow(symbolsPrefix), RUN_LOCKS, BACKFILL_LOCKS],
+    lists: [objectsBelow(pendingPrefix)],
   },
   "batch-fetcher": {
     description: "Fetches the bars of one batch of symbols, of a day or of their past, into a Parquet file",
@@ -158,7 +161,7 @@ function objectsBelow(prefix: string): string {
 
 function bucketStatements(
   bucketArn: string,
-  { reads, writes, removes = [] }: Omit<FunctionDescription, "description">,
+  { reads, writes, removes = [], lists = [] }: Omit<FunctionDescription, "description">,
 ): Statement[] {
   const objects = (keys: readonly string[]): string[] => keys.map((key) => `${bucketArn}/${key}`);
   return [
@@ -166,7 +169,7 @@ function bucketStatements(
       sid: "ListObjects",
       actions: ["s3:ListBucket"],
       resources: [bucketArn],
-      conditions: { StringLike: { "s3:prefix": [...new Set([...reads, ...removes])] } },
+      conditions: { StringLike: { "s3:prefix": [...new Set([...reads, ...removes, ...lists])] } },
     },
     { sid: "ReadObjects", actions: ["s3:GetObject"], resources: objects(reads) },
     { sid: "WriteObjects", actions: ["s3:PutObject"], resources: objects(writes) },

@@ -80,6 +80,9 @@ const FETCHING = [
   ...OBSERVING,
 ];
 
+/** What the symbol updater reads. Of what is pending it sees the names alone. */
+const PLANNED = ["symbols/*", "raw-data/*", "runs/*", "history/*", "backfills/*"];
+
 /** What the run summary reads. Of what is pending it sees the names alone. */
 const SUMMARISED = [
   ...["symbols/*", "raw-data/*", "runs/*", "revisions/*", "history/*", "backfills/*"],
@@ -88,7 +91,8 @@ const SUMMARISED = [
 
 const PERMISSIONS: Record<string, string[]> = {
   "symbol-updater/role": [
-    ...reading("symbols/*", "raw-data/*", "runs/*", "history/*", "backfills/*"),
+    listing(...PLANNED, "pending/*"),
+    ...reading(...PLANNED).slice(1),
     ...writing("symbols/*", "runs/*.lock", "backfills/*.lock"),
     ...logging("symbol-updater"),
   ],
