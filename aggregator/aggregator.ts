@@ -1,18 +1,14 @@
 import { stat } from "node:fs/promises";
-import * as z from "zod";
 import { DateNotStoredError, InvalidInputError, SymbolsMissingError } from "../domain/errors.ts";
 import type { Listing } from "../domain/listing.ts";
 import { parseBackfillKey, parseHistoryKey } from "../domain/object-keys.ts";
 import { parseInput } from "../domain/parse.ts";
-import { toSymbol } from "../domain/symbol.ts";
-import { quote, shellWord } from "../domain/text.ts";
+import { shellWord } from "../domain/text.ts";
 import { tradingDate } from "../domain/trading-date.ts";
 import { type ActionRow, type ActionsOptions, actionsTable } from "./actions.ts";
-import { ADJUSTMENTS, type Adjustment } from "./adjust-bars.ts";
 import { loadAdjusted } from "./adjust-load.ts";
-import type { BarQuestion, OnBadFile, Seen } from "./bar-reader.ts";
+import type { Seen } from "./bar-reader.ts";
 import type { BarColumnName, Bars } from "./bars.ts";
-import { BAR_COLUMN_NAMES } from "./bars-relation.ts";
 import { type DateRange, isWithin } from "./catalog.ts";
 import { type CompactOptions, type CompactResult, compact } from "./compact.ts";
 import type { DayStatus, SkippedFile } from "./coverage.ts";
@@ -25,6 +21,16 @@ import {
   type ListingRow,
   listingTable,
 } from "./listing-tables.ts";
+import {
+  actionsOptions,
+  changeOptions,
+  checkedRange,
+  checkedSymbol,
+  type LoadOptions,
+  loadOptions,
+  questionOf,
+  type RangeOptions,
+} from "./load-options.ts";
 import { type MergedDay, mergeDay } from "./merge-day.ts";
 import { type AggregatorOptions, type AggregatorParts, openParts } from "./open-parts.ts";
 import { type OutputOptions, writeOutputFile } from "./output-file.ts";
@@ -33,26 +39,6 @@ import type { RebuiltActions } from "./rebuild-actions.ts";
 import { sqlSources } from "./sql-sources.ts";
 import { SqlTables } from "./sql-tables.ts";
 import { Table } from "./table.ts";
-
-/** Which columns are loaded, and what happens with a file that cannot be read. */
-export interface LoadOptions<Column extends BarColumnName = BarColumnName> {
-  /** Besides `symbol` and `date`, which come always; every column unless given. */
-  readonly columns?: readonly Column[] | undefined;
-  /** `error` (unless given): a missing, damaged or foreign file ends in an error. `skip`: it is left out and told in the coverage. */
-  readonly onBadFile?: OnBadFile | undefined;
-  /**
-   * `none` (unless given): prices as they are stored. `splits`, `all`: on the basis of the newest split, with `all` adjusted
-   * for dividends too, by what is known of the whole store. Volumes are adjusted for splits, to whole shares, halves up;
-   * `adjusted_close` is the close adjusted for both.
-   */
-  readonly adjust?: Adjustment | undefined;
-}
-
-/** Which bars of a range are loaded. */
-export interface RangeOptions<Column extends BarColumnName = BarColumnName> extends LoadOptions<Column> {
-  /** ASX codes; every symbol unless given. Of a code that several companies had, `ABC#2` is the second one's. */
-  readonly symbols?: readonly string[] | undefined;
-}
 
 /** The bars that a load gives: `symbol`, `date` and the columns that were asked for. */
 type Loaded<Column extends BarColumnName> = Bars<"symbol" | "date" | Column>;
@@ -400,47 +386,4 @@ function undamaged(seen: Seen): Seen {
 function dateOfKey(key: string): string | null {
   const isOfSpan = parseHistoryKey(key) !== undefined || parseBackfillKey(key) !== undefined;
   return isOfSpan ? null : (/\d{4}-\d{2}-\d{2}/.exec(key)?.[0] ?? null);
-}
-
-function checkedRange(from: string, to: string): { from: string; to: string } {
-  const range = { from: parseInput(tradingDate, from, "date"), to: parseInput(tradingDate, to, "date") };
-  if (from <= to) return range;
-  throw new InvalidInputError(
-    `the range begins on ${from} and ends on ${to}, before that; give the earlier date first`,
-  );
-}
-
-/** Options from a notebook need not have the types they should. */
-const loadOptions = z.strictObject({
-  symbols: z.array(z.string()).min(1, "name a symbol, or leave symbols out for all").optional(),
-  columns: z.array(z.enum(BAR_COLUMN_NAMES)).optional(),
-  onBadFile: z.enum(["error", "skip"]).optional(),
-  adjust: z.enum(ADJUSTMENTS).optional(),
-});
-
-const actionsOptions = z.strictObject({
-  symbols: loadOptions.shape.symbols,
-  from: tradingDate.optional(),
-  to: tradingDate.optional(),
-  all: z.boolean().optional(),
-});
-
-const changeOptions = loadOptions
-  .pick({ symbols: true })
-  .extend({ from: tradingDate.optional(), to: tradingDate.optional() });
-
-function questionOf(range: DateRange, options: RangeOptions): BarQuestion {
-  const { symbols, columns, onBadFile } = parseInput(loadOptions, options, "options");
-  return {
-    range,
-    symbols: symbols?.map(checkedSymbol),
-    columns: columns ?? BAR_COLUMN_NAMES,
-    onBadFile: onBadFile ?? "error",
-  };
-}
-
-function checkedSymbol(text: string): string {
-  const symbol = toSymbol(text);
-  if (symbol !== undefined) return symbol;
-  throw new InvalidInputError(`${quote(text, 40)} is no ASX code: give 3 to 6 letters and digits, such as BHP`);
 }

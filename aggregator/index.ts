@@ -15,13 +15,7 @@ export { fromEpochDays, toEpochDays } from "../domain/trading-date.ts";
 export type { StoreOptions } from "../stores/open-store.ts";
 export type { ActionRow, ActionsOptions } from "./actions.ts";
 export type { Adjustment } from "./adjust-bars.ts";
-export {
-  Aggregator,
-  type LoadOptions,
-  type MissingDays,
-  type RangeOptions,
-  type StoredDate,
-} from "./aggregator.ts";
+export { Aggregator, type MissingDays, type StoredDate } from "./aggregator.ts";
 export type { OnBadFile } from "./bar-reader.ts";
 export { type BarColumnName, type BarRow, Bars } from "./bars.ts";
 export type { Column, Columns } from "./column.ts";
@@ -35,6 +29,7 @@ export {
   type SkippedFile,
 } from "./coverage.ts";
 export type { ChangeBounds, ListingChangeRow, ListingRow } from "./listing-tables.ts";
+export type { LoadOptions, RangeOptions } from "./load-options.ts";
 export type { MergedDay } from "./merge-day.ts";
 export type { AggregatorOptions } from "./open-parts.ts";
 export type { OutputOptions } from "./output-file.ts";
