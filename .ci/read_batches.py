@@ -12,21 +12,7 @@ import pandas
 import polars
 import pyarrow
 import pyarrow.parquet
-
-COLUMNS = {
-    "symbol": pyarrow.string(),
-    "date": pyarrow.date32(),
-    "open": pyarrow.float64(),
-    "high": pyarrow.float64(),
-    "low": pyarrow.float64(),
-    "close": pyarrow.float64(),
-    "adjusted_close": pyarrow.float64(),
-    "volume": pyarrow.int64(),
-    "dividend": pyarrow.float64(),
-    "split_ratio": pyarrow.float64(),
-    "fetch_timestamp": pyarrow.timestamp("ms", tz="UTC"),
-    "batch_number": pyarrow.int32(),
-}
+from bar_columns import COLUMNS
 
 
 def main(store: Path, date: str) -> None:

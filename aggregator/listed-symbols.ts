@@ -1,7 +1,7 @@
 import pLimit from "p-limit";
 import * as z from "zod";
 import { AsxEodError, StoredFileError } from "../domain/errors.ts";
-import { addLists, type DatedList } from "../domain/listing-history.ts";
+import { addLists, type DatedList, foldLists } from "../domain/listing-history.ts";
 import { EMPTY_LISTING_STATE, type ListingState } from "../domain/listings-file.ts";
 import { parseSymbolsKey, symbolsKey, symbolsPrefix } from "../domain/object-keys.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
@@ -105,7 +105,7 @@ export class ListedSymbols {
     const added = marks.filter(([date]) => folded?.includes(date) !== true);
     const isBehind = added.some(([date]) => date < newest) || folded?.some((date) => !dates.has(date)) === true;
     if (known === undefined || isBehind) {
-      const history = addLists(EMPTY_LISTING_STATE.history, await this.#read(marks));
+      const history = foldLists(await this.#read(marks));
       return { ...EMPTY_LISTING_STATE, history, watermarks: known?.watermarks ?? EMPTY_LISTING_STATE.watermarks };
     }
     return added.length === 0 ? known : { ...known, history: addLists(known.history, await this.#read(added)) };

@@ -17,11 +17,10 @@ import { runBackfillWorkflow } from "../cli/backfill-workflow.ts";
 import { whole } from "../cli/numbers.ts";
 import { renderTable } from "../cli/table.ts";
 import { historyPrefix } from "../domain/object-keys.ts";
-import { systemClock } from "../lambdas/runtime/clock.ts";
-import { silentMetrics } from "../lambdas/runtime/metrics.ts";
 import { parseDirectory } from "../lambdas/symbol-updater/asx-directory.ts";
 import { SANDBOX_PATHS } from "../sandbox/server.ts";
 import { createLocalStore } from "../stores/local-store.ts";
+import { unlimitedRun } from "./unlimited-run.ts";
 
 const CLI = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
 const THIS = fileURLToPath(import.meta.url);
@@ -47,31 +46,11 @@ else await measureAll(mode ?? "2016-01-04", rest[0] ?? "2025-12-31", Number(rest
 
 /** A backfill in this process: of nothing left, where all is stored. */
 async function fetchHistory([base = "", folder = "", from = "", to = "", most = ""]: readonly string[]): Promise<Step> {
-  const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
   const symbols = await listedSymbols(base);
   const startedAt = performance.now();
   const { digest, error } = await runBackfillWorkflow(
     { backfill: { from, to }, ...(Number(most) < symbols.length && { symbols: symbols.slice(0, Number(most)) }) },
-    {
-      environment: {
-        ASX_DIRECTORY_URL: `${base}${SANDBOX_PATHS.directory}`,
-        YAHOO_URL: base,
-        REQUESTS_PER_SECOND: "unlimited",
-      },
-      runtime: {
-        store: createLocalStore(folder),
-        fetch: globalThis.fetch,
-        clock: systemClock,
-        random: Math.random,
-        logger: silent,
-        metrics: silentMetrics,
-      },
-      maxConcurrency: 10,
-      onNotification: () => undefined,
-      retryDelayMs: 0,
-      run: "bench",
-      longestRedriveWaitMs: 0,
-    },
+    unlimitedRun(base, folder),
   );
   if (digest?.status !== "complete") throw new Error(`the backfill ended ${digest?.status ?? error?.cause}`);
   return { ...measured(startedAt), symbols: digest.totalSymbols, bars: digest.rows };

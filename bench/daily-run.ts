@@ -15,10 +15,7 @@ import { promisify } from "node:util";
 import * as z from "zod";
 import { runDailyWorkflow } from "../cli/daily-workflow.ts";
 import { renderTable } from "../cli/table.ts";
-import { systemClock } from "../lambdas/runtime/clock.ts";
-import { silentMetrics } from "../lambdas/runtime/metrics.ts";
-import { SANDBOX_PATHS } from "../sandbox/server.ts";
-import { createLocalStore } from "../stores/local-store.ts";
+import { unlimitedRun } from "./unlimited-run.ts";
 
 const DATE = "2024-05-31";
 const CLI = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
@@ -43,32 +40,9 @@ else await measureAll(Number(mode ?? 7));
 /** One run in this process; prints its measurement as JSON. */
 async function measureOne(base: string): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "asx-eod-bench-"));
-  const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
   try {
     const startedAt = performance.now();
-    const { digest } = await runDailyWorkflow(
-      { date: DATE },
-      {
-        environment: {
-          ASX_DIRECTORY_URL: `${base}${SANDBOX_PATHS.directory}`,
-          YAHOO_URL: base,
-          REQUESTS_PER_SECOND: "unlimited",
-        },
-        runtime: {
-          store: createLocalStore(folder),
-          fetch: globalThis.fetch,
-          clock: systemClock,
-          random: Math.random,
-          logger: silent,
-          metrics: silentMetrics,
-        },
-        maxConcurrency: 10,
-        onNotification: () => undefined,
-        retryDelayMs: 0,
-        run: "bench",
-        longestRedriveWaitMs: 0,
-      },
-    );
+    const { digest } = await runDailyWorkflow({ date: DATE }, unlimitedRun(base, folder));
     const wallMs = performance.now() - startedAt;
     if (digest?.status !== "complete") throw new Error(`the run ended ${digest?.status ?? "before its summary"}`);
     const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
